@@ -1,0 +1,1 @@
+"""The verbs of the `vcd` command: wiring, flags and exit codes, no arithmetic."""

@@ -1,0 +1,1 @@
+"""Turn the similarity of two videos into the stretches that were copied."""

@@ -1,0 +1,1 @@
+"""Describe frames as unit vectors: network, weights, batches, files."""

@@ -1,0 +1,1 @@
+"""Search reference descriptors and decide which pairs are worth aligning."""
