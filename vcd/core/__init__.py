@@ -1,5 +1,15 @@
 """Records, time, errors and seams: numpy and the standard library only."""
 
+from vcd.core.codec import (
+    MATCH_COLUMNS,
+    REPORT_SCHEMA_VERSION,
+    decode_matches,
+    decode_report,
+    encode_matches,
+    encode_report,
+    report_from_document,
+    report_to_document,
+)
 from vcd.core.errors import InputError, SetupError, TransientError, VcdError
 from vcd.core.findings import (
     FrameHits,
@@ -22,6 +32,8 @@ from vcd.core.similarity import blocked_similarity, max_similarity
 from vcd.core.timeline import Interval, Timeline, merge_intervals, total_length_s
 
 __all__ = [
+    "MATCH_COLUMNS",
+    "REPORT_SCHEMA_VERSION",
     "Aligner",
     "Box",
     "Denser",
@@ -46,7 +58,13 @@ __all__ = [
     "VcdError",
     "Video",
     "blocked_similarity",
+    "decode_matches",
+    "decode_report",
+    "encode_matches",
+    "encode_report",
     "max_similarity",
     "merge_intervals",
+    "report_from_document",
+    "report_to_document",
     "total_length_s",
 ]

@@ -208,6 +208,12 @@ class Descriptors:
         return informative
 
     @classmethod
+    def empty(cls, video_id: str, space: DescriptorSpace) -> "Descriptors":
+        """Build the descriptors of a video of which no frame could be had."""
+        nothing = np.empty((0, space.dim), dtype=np.float32)
+        return cls.from_frames(video_id, Timeline.empty(), nothing, space)
+
+    @classmethod
     def from_frames(
         cls,
         video_id: str,

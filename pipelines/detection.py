@@ -1,0 +1,109 @@
+"""Put a detector together from the settings, and feed it with files."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.items import Item
+from vcd.config import load_settings, settings_digest
+from vcd.core import Denser, Descriptors, Examination, InputError, Interval
+from vcd.descriptors import Describer
+from vcd.detector import Detector
+from vcd.media import DecodePool, DecodeRequest, digest_file
+
+__all__ = ["denser_for", "open_detector", "refusal", "requests_for"]
+
+
+@contextmanager
+def open_detector(config: Path | None, overrides: Mapping[str, object]) -> Iterator[Detector]:
+    """Load the weights and start the decoding children; stop them on the way out.
+
+    Thresholds belong to a descriptor space, so those that neither the file nor the
+    environment nor a flag sets are the ones that the weights were measured with.
+    """
+    describer = Describer(load_settings(config, overrides).describe)
+    profile = describer.profile
+    settings = load_settings(
+        config,
+        overrides,
+        defaults={
+            "search.hit_floor": profile.hit_floor,
+            "align.min_similarity": profile.min_similarity,
+            "align.min_score": profile.min_score,
+        },
+    )
+    with DecodePool(settings.media) as pool:
+        yield Detector(
+            pool=pool,
+            describer=describer,
+            search=settings.search,
+            align=settings.align,
+            settings_digest=settings_digest(settings),
+            clock=time.perf_counter,
+        )
+
+
+def requests_for(
+    items: Iterable[Item],
+    detector: Detector,
+    *,
+    rate_hz: float,
+    is_wanted: Callable[[Item, str], bool],
+    on_refused: Callable[[Examination], None],
+) -> Iterator[DecodeRequest]:
+    """Digest each file and ask for its frames, unless it is not wanted or not readable.
+
+    Args:
+        items: files with ids.
+        detector: whose describer says how large a picture it needs.
+        rate_hz: frames a second.
+        is_wanted: told the item and the SHA-256 of its bytes; False passes it over.
+        on_refused: told of each file that could not be read.
+    """
+    for item in items:
+        try:
+            sha256 = digest_file(item.path)
+        except InputError as error:
+            on_refused(refusal(item.id, str(error)))
+            continue
+        if is_wanted(item, sha256):
+            yield DecodeRequest(
+                video_id=item.id,
+                path=item.path,
+                sha256=sha256,
+                rate_hz=rate_hz,
+                max_short_edge_px=detector.describer.max_short_edge_px,
+            )
+
+
+def refusal(video_id: str, sentence: str) -> Examination:
+    """State that a video could not be looked at, and why."""
+    return Examination(video_id=video_id, video=None, refused=sentence)
+
+
+def denser_for(detector: Detector, pool: DecodePool, examination: Examination) -> Denser:
+    """Describe a stretch of this query again at a higher rate, whenever asked.
+
+    Args:
+        detector: describes.
+        pool: a pool of its own: the detector's is busy with the videos that follow.
+        examination: of the query.
+    """
+    video = examination.video
+    if video is None:
+        raise InputError(f"{examination.video_id}: nothing to sample from a refused video")
+
+    def denser(interval: Interval, rate_hz: float) -> Descriptors:
+        request = DecodeRequest(
+            video_id=video.id,
+            path=Path(video.uri),
+            sha256=video.sha256,
+            rate_hz=rate_hz,
+            max_short_edge_px=detector.describer.max_short_edge_px,
+            interval=interval,
+        )
+        ((_, descriptors),) = detector.describer.describe(pool.decode([request]))
+        return descriptors
+
+    return denser

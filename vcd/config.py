@@ -1,0 +1,238 @@
+"""One tree of every setting: TOML file, then VCD_ environment, then flags; the last one wins.
+
+    configs/mine.toml        [media]  rate_hz = 4.0
+    environment              VCD_MEDIA__RATE_HZ=4.0
+    flag, as given by a verb {"media.rate_hz": 4.0}
+
+The tree is made of the rooms' own frozen dataclasses; a room never sees the
+tree, only its branch. A key that no room knows is refused.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vcd.align.settings import AlignSettings
+from vcd.core.errors import SetupError
+from vcd.descriptors.settings import DescribeSettings, PullSettings
+from vcd.media.settings import MediaSettings
+from vcd.search.settings import SearchSettings
+
+if TYPE_CHECKING:
+    from pydantic_settings import BaseSettings
+
+__all__ = ["KEYS_WITHOUT_EFFECT", "Settings", "load_settings", "settings_digest"]
+
+_PREFIX = "VCD_"
+_DELIMITER = "__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of the detector, room by room."""
+
+    media: MediaSettings = field(default_factory=MediaSettings)
+    """How files are fetched, probed, sampled and decoded."""
+
+    describe: DescribeSettings = field(default_factory=DescribeSettings)
+    """Which weights turn frames into descriptors, and on what."""
+
+    pull: PullSettings = field(default_factory=PullSettings)
+    """How published weights are fetched."""
+
+    search: SearchSettings = field(default_factory=SearchSettings)
+    """Which pairs are worth aligning."""
+
+    align: AlignSettings = field(default_factory=AlignSettings)
+    """Which stretches of a pair are matches."""
+
+
+KEYS_WITHOUT_EFFECT = frozenset(
+    {
+        "describe.batch_size",
+        "describe.cache_dir",
+        "describe.device",
+        "describe.num_threads",
+        "describe.weights",
+        "media.max_batch_frames",
+        "media.num_children",
+        "media.slot_bytes",
+        "media.threads_per_child",
+        "media.videos_per_child",
+        "pull",
+        "search.max_chunk_hits",
+        "search.use_gpu",
+    }
+)
+"""Settings, or whole branches, that cannot change a match: where, how fast, how patiently.
+
+All others count, new ones too, until they are listed here. The weights are
+named by the fingerprint of the index's space, not by what they are called.
+"""
+
+
+def load_settings(
+    config: Path | None,
+    overrides: Mapping[str, object],
+    *,
+    defaults: Mapping[str, object] | None = None,
+) -> Settings:
+    """Assemble the settings from file, environment and flags.
+
+    Args:
+        config: TOML file, one table for each room; None for the defaults.
+        overrides: dotted key -> value, as ``{"media.rate_hz": 4.0}``; None is a flag that was
+            not given.
+        defaults: dotted key -> value that stands in for a built-in default, as the thresholds
+            that belong to the chosen weights; anything else wins over it.
+
+    Raises:
+        SetupError: a key is unknown, a value is not of its kind, or the file cannot be read.
+    """
+    given = {key: value for key, value in overrides.items() if value is not None}
+    layers = {
+        "the weights": _nested(defaults or {}),
+        str(config): _read_toml(config) if config is not None else {},
+        "the environment": _read_environment(),
+        "the flags": _nested(given),
+    }
+    merged: dict[str, Any] = {}
+    for origin, layer in layers.items():
+        _refuse_unknown(layer, Settings, origin)
+        merged = _merged(merged, layer)
+    return _valid_settings(merged, [origin for origin, layer in layers.items() if layer])
+
+
+def settings_digest(settings: Settings) -> str:
+    """Digest every setting that can change a match; 16 hexadecimal digits.
+
+    Equal digests on the same index promise the same matches. `KEYS_WITHOUT_EFFECT`
+    are left out, so that another machine or batch size says the same.
+    """
+    flat = {
+        key: value
+        for key, value in _flat(dataclasses.asdict(settings))
+        if not any(f"{key}.".startswith(f"{idle}.") for idle in KEYS_WITHOUT_EFFECT)
+    }
+    text = json.dumps(flat, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read_toml(config: Path) -> dict[str, Any]:
+    from pydantic_settings import TomlConfigSettingsSource
+
+    try:
+        if not config.is_file():
+            raise SetupError(f"{config}: no such settings file")
+        return TomlConfigSettingsSource(_sources(), toml_file=config)()
+    except OSError as error:
+        raise SetupError(f"{config}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SetupError(f"{config}: wanted TOML: {error}") from error
+
+
+def _read_environment() -> dict[str, Any]:
+    """Take ``VCD_ROOM__KEY`` apart; a ``VCD_`` variable without the delimiter is no setting."""
+    from pydantic_settings import EnvSettingsSource
+
+    rooms = [room.name for room in fields(Settings)]
+    for name in sorted(os.environ):
+        room, delimiter, _ = name.removeprefix(_PREFIX).partition(_DELIMITER)
+        if name.startswith(_PREFIX) and delimiter and room.lower() not in rooms:
+            raise SetupError(f"the environment: {name}: no room of that name: {', '.join(rooms)}")
+    source = EnvSettingsSource(_sources(), env_prefix=_PREFIX, env_nested_delimiter=_DELIMITER)
+    return _parsed(source())
+
+
+def _sources() -> "type[BaseSettings]":
+    """The rooms as a class of pydantic-settings, which knows how to read files and variables."""
+    from pydantic import create_model
+    from pydantic_settings import BaseSettings
+
+    rooms: dict[str, Any] = {room.name: (room.type, ...) for room in fields(Settings)}
+    sources: type[BaseSettings] = create_model("Sources", __base__=BaseSettings, **rooms)
+    return sources
+
+
+def _parsed(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Read lists, objects and null of the environment as JSON; the rest stays text."""
+    read: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            read[key] = _parsed(value)
+        else:
+            read[key] = _json_or_text(value)
+    return read
+
+
+def _json_or_text(value: str) -> object:
+    if value[:1] not in ("[", "{") and value != "null":
+        return value
+    try:
+        parsed: object = json.loads(value)
+    except ValueError:
+        return value
+    return parsed
+
+
+def _refuse_unknown(layer: Mapping[str, Any], tree: type, origin: str, at: str = "") -> None:
+    kinds = typing.get_type_hints(tree)
+    for key, value in layer.items():
+        if key not in kinds:
+            where = f"[{at.rstrip('.')}] knows" if at else "the rooms are"
+            raise SetupError(f"{origin}: unknown setting {at}{key}; {where} {', '.join(kinds)}")
+        if is_dataclass(kinds[key]):
+            if not isinstance(value, Mapping):
+                raise SetupError(f"{origin}: {at}{key}: wanted a table of settings, got {value!r}")
+            _refuse_unknown(value, kinds[key], origin, f"{at}{key}.")
+
+
+def _valid_settings(merged: Mapping[str, Any], origins: list[str]) -> Settings:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(Settings).validate_python(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        got = "" if isinstance(first["input"], Mapping) else f", got {first['input']!r}"
+        about = first["msg"].removeprefix("Value error, ")
+        raise SetupError(f"{' and '.join(origins)}: {key}: {about}{got}") from error
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    both = dict(below)
+    for key, value in above.items():
+        under = both.get(key)
+        both[key] = (
+            _merged(under, value)
+            if isinstance(under, Mapping) and isinstance(value, Mapping)
+            else value
+        )
+    return both
+
+
+def _nested(flat: Mapping[str, object]) -> dict[str, Any]:
+    """``{"media.rate_hz": 4.0}`` -> ``{"media": {"rate_hz": 4.0}}``."""
+    tree: dict[str, Any] = {}
+    for key, value in flat.items():
+        *branches, leaf = key.split(".")
+        branch = tree
+        for name in branches:
+            branch = branch.setdefault(name, {})
+        branch[leaf] = value
+    return tree
+
+
+def _flat(tree: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{at}{key}.")
+        else:
+            yield f"{at}{key}", value

@@ -1,0 +1,158 @@
+"""Run a network on a batch of frames: ONNX Runtime, torch on a GPU, TorchScript.
+
+Each takes bytes and gives unit rows, so that the batches that wait are a quarter of the size
+and nobody else standardizes pixels. None knows what a video is.
+
+Shape letters: B frames, H and W pixels, C channels, D dimensions.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcd.core import SetupError
+from vcd.descriptors.postprocess import l2_normalize
+from vcd.descriptors.preprocess import standardization, standardize_pixels
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["OnnxNetwork", "Runtime", "TorchNetwork", "has_gpu", "usable_cores"]
+
+
+class Runtime(Protocol):
+    """A network that is loaded and ready."""
+
+    @property
+    def pads_batches(self) -> bool:
+        """Whether every batch of one frame size must hold the same number of frames."""
+        ...
+
+    def describe(self, pixels_BHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Turn frames of one size into ``(B, D)`` unit rows."""
+        ...
+
+
+class OnnxNetwork:
+    """A network in ONNX Runtime on the processor.
+
+    Args:
+        path: of the ONNX file: one float32 input ``(B, 3, H, W)`` of standardized pixels, one
+            output ``(B, D)``.
+        num_threads: of one batch; two batches are never run at once.
+    """
+
+    def __init__(self, path: Path, *, num_threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = num_threads
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.enable_mem_pattern = False  # or it keeps a plan for every frame size seen
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # noqa: BLE001  # ONNX Runtime's errors share no other root
+            raise SetupError(f"{path}: ONNX Runtime cannot load it: {error}") from error
+        self._input_name, self.dim = _checked_signature(path, self._session)
+
+    @property
+    def pads_batches(self) -> bool:
+        return False
+
+    def describe(self, pixels_BHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
+        pixels_BCHW = standardize_pixels(pixels_BHWC)
+        (features_BD,) = self._session.run(None, {self._input_name: pixels_BCHW})
+        return l2_normalize(features_BD)
+
+
+class TorchNetwork:
+    """A torch module on the processor or, in bfloat16 and channels_last, on a GPU.
+
+    A TorchScript module stays in float32 on either: its recorded casts must not be second-guessed.
+
+    Args:
+        network: ``(B, 3, H, W)`` standardized float32 pixels to ``(B, D)``.
+        device: ``cpu`` or ``cuda``.
+        is_script: whether the network is TorchScript.
+    """
+
+    def __init__(self, network: "nn.Module", *, device: str, is_script: bool = False) -> None:
+        import torch
+
+        self._device = torch.device(device)
+        self._uses_bfloat16 = device == "cuda" and not is_script
+        self._network = network.eval().to(self._device)
+        if self._uses_bfloat16:
+            self._network = self._network.to(memory_format=torch.channels_last)
+        scale_C11, offset_C11 = standardization()
+        self._scale_C11 = torch.from_numpy(scale_C11).to(self._device)
+        self._offset_C11 = torch.from_numpy(offset_C11).to(self._device)
+
+    @property
+    def pads_batches(self) -> bool:
+        return self._device.type == "cuda"
+
+    def describe(self, pixels_BHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
+        import torch
+
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, torch.bfloat16, enabled=self._uses_bfloat16),
+        ):
+            pixels = torch.from_numpy(pixels_BHWC).to(self._device)
+            pixels_BCHW = pixels.permute(0, 3, 1, 2).float()  # channels_last, as bytes were
+            pixels_BCHW = pixels_BCHW * self._scale_C11 - self._offset_C11
+            if not self._uses_bfloat16:
+                pixels_BCHW = pixels_BCHW.contiguous()
+            features: NDArray[np.float32] = self._network(pixels_BCHW).float().cpu().numpy()
+        return l2_normalize(features)
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use, which a container may have cut down."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def has_gpu() -> bool:
+    """Tell whether the machine has a CUDA device, without the seconds that importing torch takes.
+
+    Asks the driver; only if it counts a device is torch asked whether it can use one.
+    """
+    import ctypes
+
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return False
+    if count.value == 0:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def _checked_signature(path: Path, session: Any) -> tuple[str, int]:  # noqa: ANN401  # untyped
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise SetupError(
+            f"{path}: wanted one input and one output, got {len(inputs)} and {len(outputs)}"
+        )
+    shape, dim = inputs[0].shape, outputs[0].shape[-1]
+    if len(shape) != 4 or shape[1] != 3 or inputs[0].type != "tensor(float)":
+        raise SetupError(
+            f"{path}: wanted an input of (B, 3, H, W) float32, got {shape} {inputs[0].type}"
+        )
+    if not isinstance(dim, int):
+        raise SetupError(f"{path}: the length of its descriptors is not fixed: {dim}")
+    return str(inputs[0].name), dim

@@ -1,0 +1,221 @@
+"""Read the parameters of a network from a file, whatever its layout, and name what is wrong.
+
+    .torchvision.pt   backbone.conv1.weight ... backbone.fc.bias           our own names
+    .classy.pt        backbone.initial_block._module.0.weight ...          renamed one to one
+    .safetensors      our own names, any precision
+
+The trunk is not asked for but found: the one whose parameters have these names and shapes.
+Nothing in such a file is executed (``weights_only=True``).
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcd.core import SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from torch import Tensor
+
+    from vcd.descriptors.sscd import Sscd
+
+__all__ = [
+    "Parameters",
+    "digest_arrays",
+    "network_from",
+    "parameters_from",
+    "read_state_dict",
+    "rename_keys",
+]
+
+_MAX_NAMED = 3
+"""How many wrong names an error lists: the first few show the pattern."""
+
+_CLASSY_RULES = (
+    (r"backbone\.initial_block\._module\.0\.", "backbone.conv1."),
+    (r"backbone\.initial_block\._module\.1\.", "backbone.bn1."),
+    (r"embeddings\.1\.", "backbone.fc."),
+)
+
+_CLASSY_BLOCK = re.compile(r"backbone\.blocks\.(\d)\.block\1-(\d+)\.(.+)")
+
+_CLASSY_BLOCK_PARTS = {
+    "convolutional_block.0": "conv1",
+    "convolutional_block.1": "bn1",
+    "convolutional_block.3": "conv2",
+    "convolutional_block.4": "bn2",
+    "convolutional_block.6": "conv3",
+    "bn": "bn3",
+    "downsample.0": "downsample.0",
+    "downsample.1": "downsample.1",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Parameters:
+    """The parameters of a network of ours, complete and of the right shapes.
+
+    Attributes:
+        trunk: name in `TRUNKS`.
+        dim: length of a descriptor.
+        tensors: by our names.
+        quantization: ``fp16`` when any of them was stored in half precision, else ``none``.
+        digest: of their values under our names, the same in whichever layout they came.
+    """
+
+    trunk: str
+    dim: int
+    tensors: "Mapping[str, Tensor]"
+    quantization: str
+    digest: str
+
+
+def read_state_dict(path: Path) -> "dict[str, Tensor]":
+    """Load named tensors from ``.safetensors`` or from a pickled state dict, executing nothing.
+
+    Raises:
+        SetupError: the file holds anything else.
+    """
+    import torch
+
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise SetupError(f"{path}: not a file of named tensors: {_first_line(error)}") from error
+    is_named = isinstance(loaded, dict) and all(isinstance(key, str) for key in loaded)
+    if not is_named or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
+        raise SetupError(f"{path}: wanted a dictionary of named tensors, got {type(loaded)}")
+    return dict(loaded)
+
+
+def rename_keys(names: "Iterable[str]") -> dict[str, str]:
+    """Map each name of any known layout to ours; names of no layout stay as they are."""
+    return {name: _our_name(name) for name in names}
+
+
+def parameters_from(path: Path, state: "Mapping[str, Tensor]") -> Parameters:
+    """Find the trunk that these tensors belong to.
+
+    Args:
+        path: where they came from, for the error.
+        state: tensors in any known layout.
+
+    Raises:
+        SetupError: they are not exactly those of any trunk; names the nearest and the first
+            few names that are wrong.
+    """
+    import torch
+
+    tensors = {_our_name(name): tensor for name, tensor in state.items()}
+    if "backbone.fc.weight" not in tensors:
+        raise SetupError(
+            f"{path}: wanted the parameters of an SSCD network, found no projection "
+            f"(backbone.fc.weight or embeddings.1.weight) among {len(state)} names"
+        )
+    dim = len(tensors["backbone.fc.weight"])
+    trunk = _matching_trunk(path, tensors, dim)
+    floating = {name: value for name, value in tensors.items() if value.is_floating_point()}
+    halves = any(value.dtype == torch.float16 for value in floating.values())
+    arrays = {name: value.float().numpy() for name, value in floating.items()}
+    return Parameters(
+        trunk=trunk,
+        dim=dim,
+        tensors=tensors,
+        quantization="fp16" if halves else "none",
+        digest=digest_arrays(arrays),
+    )
+
+
+def network_from(parameters: Parameters) -> "Sscd":
+    """Build the network and give it its parameters, all of them and no other."""
+    from vcd.descriptors.sscd import build_network
+
+    network = build_network(parameters.trunk, parameters.dim)
+    network.load_state_dict(
+        {name: tensor.float() if tensor.is_floating_point() else tensor
+         for name, tensor in _with_counters(network, parameters.tensors).items()}
+    )
+    return network.eval()
+
+
+def digest_arrays(arrays: "Mapping[str, NDArray[np.floating]]") -> str:
+    """Digest parameters by their names and float32 values, 64 hexadecimal digits.
+
+    Equal for the same values in half or in single precision, in every layout, on every machine.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name], dtype="<f4")
+        digest.update(f"{name} {list(values.shape)}\n".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def _our_name(name: str) -> str:
+    block = _CLASSY_BLOCK.fullmatch(name)
+    if block is not None:
+        part, _, parameter = block[3].rpartition(".")
+        if part in _CLASSY_BLOCK_PARTS:
+            stage = int(block[1]) + 1
+            return f"backbone.layer{stage}.{block[2]}.{_CLASSY_BLOCK_PARTS[part]}.{parameter}"
+    for pattern, replacement in _CLASSY_RULES:
+        name = re.sub("^" + pattern, replacement, name)
+    return name
+
+
+def _matching_trunk(path: Path, tensors: "Mapping[str, Tensor]", dim: int) -> str:
+    import torch
+
+    from vcd.descriptors.sscd import TRUNKS, build_network
+
+    found = {_shape(name, value) for name, value in tensors.items() if not _is_counter(name)}
+    differences: dict[str, tuple[list[str], list[str]]] = {}
+    for trunk in TRUNKS:
+        with torch.device("meta"):
+            wanted_state = build_network(trunk, dim).state_dict()
+        wanted = {_shape(name, v) for name, v in wanted_state.items() if not _is_counter(name)}
+        if wanted == found:
+            return trunk
+        differences[trunk] = (sorted(wanted - found), sorted(found - wanted))
+    nearest = min(differences, key=lambda trunk: sum(map(len, differences[trunk])))
+    missing, unexpected = differences[nearest]
+    raise SetupError(
+        f"{path}: the parameters fit no known trunk; nearest is {nearest}, which also wants "
+        f"{_first_few(missing)} and has no {_first_few(unexpected)}"
+    )
+
+
+def _shape(name: str, tensor: "Tensor") -> str:
+    return f"{name} {list(tensor.shape)}"
+
+
+def _is_counter(name: str) -> bool:
+    """Tell whether it counts training steps, which some files leave out and no result needs."""
+    return name.endswith(".num_batches_tracked")
+
+
+def _with_counters(network: "Sscd", tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    counters = {name: value for name, value in network.state_dict().items() if _is_counter(name)}
+    return {**counters, **tensors}
+
+
+def _first_few(names: list[str]) -> str:
+    if not names:
+        return "nothing"
+    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -1,0 +1,61 @@
+"""What decoding depends on: which decoder, how many children, and every limit on a hostile file."""
+
+from dataclasses import dataclass
+
+__all__ = ["MediaSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSettings:
+    """How videos are decoded, and how much one video may cost.
+
+    Attributes:
+        decoder: ``auto`` takes the decoder that is proven right on the file's format (the matrix
+            is in docs/design/media.md), ``pyav`` takes PyAV for all of them. There is no setting
+            that forces decord onto a format that it decodes wrongly.
+        num_children: decoding processes; None takes one for each core, at most 8. More decode
+            more videos side by side and cost about 150 MB each.
+        threads_per_child: decoding threads of one process; more speed up a single video and slow
+            down a folder. 1, because processes times threads should not exceed the cores.
+        max_batch_frames: frames handed over at once; more cost memory and save little.
+        slot_bytes: size of each of the two shared buffers between a child and its parent; a batch
+            fits into one. Only touched pages cost memory. The default holds a frame of 8,192 x
+            1,365 px.
+        videos_per_child: a child is replaced after so many videos, which bounds what a leak in a
+            decoder can add up to; a start costs about 0.3 s.
+        max_memory_bytes: what a child may allocate above what it has when it starts. decord takes
+            200 MB for 720p and 1.8 GB for 4K when it does not resize (docs/design/media.md).
+        max_wall_s: seconds that a video may take, plus ``max_wall_factor`` times what has been
+            decoded of it; time in which the caller does not ask for frames does not count.
+        max_wall_factor: seconds of work allowed for each second of video.
+        max_stall_s: seconds, of wall clock and of CPU, without any progress, after which a child
+            counts as hung and is killed.
+        max_side_px: pictures wider or higher are refused; 8K video is 7,680.
+        max_duration_s: what comes later is reported as ``over_limit``; six hours by default.
+        max_source_frames: frames decoded of one video; the rest is ``over_limit``. The default is
+            six hours at 120 Hz, rounded up.
+    """
+
+    decoder: str = "auto"
+    num_children: int | None = None
+    threads_per_child: int = 1
+    max_batch_frames: int = 16
+    slot_bytes: int = 32 * 2**20
+    videos_per_child: int = 100
+    max_memory_bytes: int = 2 * 2**30
+    max_wall_s: float = 60.0
+    max_wall_factor: float = 2.0
+    max_stall_s: float = 60.0
+    max_side_px: int = 8192
+    max_duration_s: float = 6 * 3600.0
+    max_source_frames: int = 3_000_000
+
+    def __post_init__(self) -> None:
+        if self.decoder not in ("auto", "pyav"):
+            raise ValueError(f"media.decoder must be auto or pyav, got {self.decoder!r}")
+        if self.num_children is not None and self.num_children < 1:
+            raise ValueError(f"media.num_children must be at least 1, got {self.num_children}")
+        if min(self.max_batch_frames, self.videos_per_child, self.threads_per_child) < 1:
+            raise ValueError("media: batches, videos and threads of a child must be at least 1")
+        if self.slot_bytes < 2**20:
+            raise ValueError(f"media.slot_bytes must be at least 1 MiB, got {self.slot_bytes}")

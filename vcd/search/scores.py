@@ -1,0 +1,93 @@
+"""Give each hit a score that depends on its two rows alone.
+
+A matrix product rounds a cell differently from one block shape to the next, so
+whether a cell reaches the floor could depend on which other references lie
+beside it. Here every engine only proposes cells, a little below the floor, and
+one loop in a fixed order scores them. Why, and what it costs:
+``docs/design/search.md``.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcd.core import FrameHits
+
+__all__ = ["HitCollector", "inner_products", "rounding_margin"]
+
+_ROWS_PER_STEP = 2048
+"""Rows gathered at a time: 2 x 2 MB at 256 dimensions stay in the cache."""
+
+_Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+
+
+def rounding_margin(dim: int) -> float:
+    """Bound the difference of two float32 inner products of the same unit rows.
+
+    Each is within ``dim * 2**-24`` of the true value, in whatever order it was summed.
+    """
+    return dim * 2.0**-23
+
+
+def inner_products(
+    query: NDArray[np.float32],
+    query_row: NDArray[np.int64],
+    ref_features: Callable[[slice], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """Score pairs of rows, each by itself and always in the same order of additions.
+
+    Args:
+        query: ``(Q, D)`` float32.
+        query_row: ``(K,)`` rows of it.
+        ref_features: gives the reference rows, ``(k, D)``, of a slice of the K pairs.
+    """
+    score = np.empty(len(query_row), dtype=np.float32)
+    for first in range(0, len(query_row), _ROWS_PER_STEP):
+        part = slice(first, first + _ROWS_PER_STEP)
+        np.einsum("kd,kd->k", query[query_row[part]], ref_features(part), out=score[part])
+    return score
+
+
+class HitCollector:
+    """Gather scored hits into sorted chunks of bounded size."""
+
+    def __init__(self, query_id: str, ref_ids: tuple[str, ...], *, max_chunk_hits: int) -> None:
+        self._query_id = query_id
+        self._ref_ids = ref_ids
+        self._max_chunk_hits = max_chunk_hits
+
+    def chunks(self, parts: Iterable[_Columns]) -> Iterator[FrameHits]:
+        """Yield the hits in chunks.
+
+        Args:
+            parts: columns ``query_row``, ``ref_ordinal``, ``ref_row`` and ``score``, each part
+                at most as long as a chunk may be.
+        """
+        waiting: list[_Columns] = []
+        num_waiting = 0
+        for part in parts:
+            if waiting and num_waiting + len(part[0]) > self._max_chunk_hits:
+                yield self._sorted_chunk(waiting)
+                waiting, num_waiting = [], 0
+            if len(part[0]):
+                waiting.append(part)
+                num_waiting += len(part[0])
+        if waiting:
+            yield self._sorted_chunk(waiting)
+
+    def _sorted_chunk(self, parts: list[_Columns]) -> FrameHits:
+        query_row, ref_ordinal, ref_row = (
+            np.concatenate([part[column] for part in parts]).astype(np.int64, copy=False)
+            for column in range(3)
+        )
+        score = np.concatenate([part[3] for part in parts])
+        order = np.lexsort((ref_row, ref_ordinal, query_row, -score))
+        return FrameHits(
+            query_id=self._query_id,
+            ref_ids=self._ref_ids,
+            query_row=query_row[order],
+            ref_ordinal=ref_ordinal[order],
+            ref_row=ref_row[order],
+            score=score[order],
+        )

@@ -1,0 +1,74 @@
+"""What can be set about the search and the choice of pairs."""
+
+from dataclasses import dataclass
+
+__all__ = ["SearchSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """How similar two frames must be, and how many of them make a candidate.
+
+    The reasons for the defaults are in ``docs/design/search.md``.
+
+    Raises:
+        ValueError: a count is below 1, or a probe or slack is negative.
+    """
+
+    min_score: float = 0.3
+    """Floor of the similarity of two frames, an inner product; it belongs to the descriptor
+    space. Larger finds fewer hits. The default suits unit descriptors trained like SSCD."""
+
+    min_pair_score: float = 0.3
+    """Best similarity that a pair needs to be aligned. Larger aligns fewer pairs. The default
+    leaves the decision to the floor and to ``min_pair_hits``."""
+
+    min_pair_hits: int = 2
+    """Pairs of similar frames that a pair of videos needs to be aligned; a pair with a one-frame
+    video needs one. Larger ignores more chance hits and, from about 5 on, copies of 3 s."""
+
+    max_pairs: int = 1000
+    """Safety cap on the candidates of one query, best first; what it cuts is counted in the
+    report. Larger costs more alignments on footage that is like everything."""
+
+    max_rejected: int = 10
+    """How many rejected pairs are kept, best first. The default is what a report shows."""
+
+    max_hits_per_query_row: int = 5
+    """Hits kept of one pair for each row of the query, best first. Larger shows alignment more
+    repetitions; 5 is what temporal networks are published with (VCSL)."""
+
+    max_kept_hits: int = 2_000_000
+    """Hits kept of one query over all pairs, best first; bounds memory to about 200 bytes times
+    this. Larger loses less when a query is similar to everything."""
+
+    max_chunk_hits: int = 262_144
+    """Hits in one chunk of the search. Larger costs memory (about 100 bytes a hit) and saves a
+    little time; the result is the same."""
+
+    num_probes: int = 32
+    """Lists of an inverted-file index that are searched. Larger finds more and is slower; no
+    effect on the exact index. The default kept 95 % of nearest neighbours in our trial."""
+
+    approximate_slack: float = 0.05
+    """How far below the floor the score of an approximate index may lie and still be looked at
+    exactly. Larger finds more and is slower; no effect on the exact index."""
+
+    use_gpu: bool = True
+    """Whether a GPU is used when FAISS sees one."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "min_pair_hits",
+            "max_pairs",
+            "max_hits_per_query_row",
+            "max_kept_hits",
+            "max_chunk_hits",
+            "num_probes",
+        ):
+            if getattr(self, name) < 1:
+                raise ValueError(f"search.{name} must be at least 1, got {getattr(self, name)}")
+        if self.max_rejected < 0 or not self.approximate_slack >= 0:
+            raise ValueError("search.max_rejected and search.approximate_slack cannot be negative")
+        if self.min_score != self.min_score or self.min_pair_score != self.min_pair_score:
+            raise ValueError("search.min_score and search.min_pair_score must be numbers")

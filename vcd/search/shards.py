@@ -1,0 +1,220 @@
+"""Immutable files of descriptors, named by the digest of their bytes.
+
+A shard is four .npy arrays one after another, each at a multiple of 64 bytes:
+
+    contents   JSON as bytes: id, number of rows and of frames of each video
+    features   (N, D) float32, all rows of all its videos
+    rows       (N,) of frame, view, is_informative
+    frames     (T,) of start_s, end_s
+
+It is written once, from parts that may themselves be memory-mapped, and read
+through one memory map. Which video's rows still count is the manifest's matter.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcd.core import Descriptors, DescriptorSpace, SetupError, Timeline
+from vcd.search.manifest import RefEntry, ShardEntry
+
+__all__ = ["Shard", "ShardPart", "map_shard", "shard_path", "write_shard"]
+
+_SHARD_FOLDER = "shards"
+_ALIGNMENT_BYTES = 64
+_ROW_DTYPE = np.dtype(
+    [("frame", "<i4"), ("view", "<i2"), ("is_informative", "?"), ("unused", "u1")]
+)
+_FRAME_DTYPE = np.dtype([("start_s", "<f8"), ("end_s", "<f8")])
+
+_verified: set[tuple[str, int, int, int]] = set()
+"""Files whose digest was found right by this process; a shard never changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShardPart:
+    """The descriptors of one video in the form in which they are stored."""
+
+    video_id: str
+    features: NDArray[np.float32]
+    rows: NDArray[np.void]
+    frames: NDArray[np.void]
+
+    @classmethod
+    def from_descriptors(cls, descriptors: Descriptors) -> "ShardPart":
+        rows = np.zeros(len(descriptors), dtype=_ROW_DTYPE)
+        rows["frame"] = descriptors.frame
+        rows["view"] = descriptors.view
+        rows["is_informative"] = descriptors.is_informative
+        frames = np.empty(len(descriptors.timeline), dtype=_FRAME_DTYPE)
+        frames["start_s"] = descriptors.timeline.start_s
+        frames["end_s"] = descriptors.timeline.end_s
+        return cls(
+            video_id=descriptors.video_id, features=descriptors.features, rows=rows, frames=frames
+        )
+
+    @property
+    def num_bytes(self) -> int:
+        return self.features.nbytes + self.rows.nbytes + self.frames.nbytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shard:
+    """A mapped shard; nothing of it is in memory until it is touched."""
+
+    features: NDArray[np.float32]
+    rows: NDArray[np.void]
+    frames: NDArray[np.void]
+
+    def part(self, ref: RefEntry) -> ShardPart:
+        """Point at the stored descriptors of one of its videos."""
+        rows = slice(ref.row_first, ref.row_first + ref.num_rows)
+        frames = slice(ref.frame_first, ref.frame_first + ref.num_frames)
+        return ShardPart(
+            video_id=ref.video.id,
+            features=self.features[rows],
+            rows=self.rows[rows],
+            frames=self.frames[frames],
+        )
+
+    def timeline(self, ref: RefEntry) -> Timeline:
+        frames = self.part(ref).frames
+        return Timeline(start_s=frames["start_s"], end_s=frames["end_s"])
+
+    def descriptors(self, ref: RefEntry, space: DescriptorSpace) -> Descriptors:
+        """Read the descriptors of one of its videos; the features stay mapped."""
+        part = self.part(ref)
+        return Descriptors(
+            video_id=ref.video.id,
+            timeline=self.timeline(ref),
+            features=part.features,
+            frame=np.ascontiguousarray(part.rows["frame"]),
+            view=np.ascontiguousarray(part.rows["view"]),
+            space=space,
+        )
+
+
+
+
+class _DigestingFile:
+    """A file that digests what is written to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.num_bytes = 0
+
+    def write(self, data: Any) -> None:
+        self._file.write(data)
+        self._digest.update(data)
+        self.num_bytes += memoryview(data).nbytes
+
+    @property
+    def digest(self) -> str:
+        return self._digest.hexdigest()
+
+
+def shard_path(directory: Path, digest: str) -> Path:
+    """Say where the shard of this digest lies in an index."""
+    return directory / _SHARD_FOLDER / f"{digest[:40]}.shard"
+
+
+def write_shard(file: BinaryIO, parts: Sequence[ShardPart], dim: int) -> ShardEntry:
+    """Write the descriptors of several videos as one shard."""
+    num_rows = sum(len(part.rows) for part in parts)
+    num_frames = sum(len(part.frames) for part in parts)
+    contents = json.dumps([[part.video_id, len(part.rows), len(part.frames)] for part in parts])
+    names = np.frombuffer(contents.encode(), dtype=np.uint8)
+    sink = _DigestingFile(file)
+    for dtype, shape, arrays in (
+        (names.dtype, names.shape, [names]),
+        (np.dtype("<f4"), (num_rows, dim), [part.features for part in parts]),
+        (_ROW_DTYPE, (num_rows,), [part.rows for part in parts]),
+        (_FRAME_DTYPE, (num_frames,), [part.frames for part in parts]),
+    ):
+        _write_array(sink, dtype, shape, arrays)
+    return ShardEntry(
+        digest=sink.digest, num_bytes=sink.num_bytes, num_rows=num_rows, num_frames=num_frames
+    )
+
+
+def _write_array(
+    sink: _DigestingFile,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    arrays: Sequence[NDArray[Any]],
+) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header,
+        {
+            "descr": np.lib.format.dtype_to_descr(dtype),
+            "fortran_order": False,
+            "shape": shape,
+        },
+    )
+    sink.write(header.getvalue())
+    for array in arrays:
+        if array.size:
+            sink.write(np.ascontiguousarray(array, dtype=dtype).data.cast("B"))
+    sink.write(bytes(-sink.num_bytes % _ALIGNMENT_BYTES))
+
+
+def map_shard(directory: Path, entry: ShardEntry, dim: int) -> Shard:
+    """Map a shard, after its digest was found right once in this process.
+
+    Raises:
+        FileNotFoundError: a writer has replaced it since the manifest was read.
+        SetupError: it is damaged or cannot be read.
+    """
+    path = shard_path(directory, entry.digest)
+    try:
+        with path.open("rb") as file:
+            whole = np.memmap(file, mode="r", dtype=np.uint8)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise SetupError(f"{path}: a file of the index cannot be read: {error}") from error
+    _check_digest(path, whole, entry)
+    arrays, offset = [], 0
+    for _ in range(4):
+        array, offset = _array_at(whole, offset)
+        arrays.append(array)
+    _, features, rows, frames = arrays
+    if features.shape != (entry.num_rows, dim) or frames.shape != (entry.num_frames,):
+        raise SetupError(
+            f"{path}: wanted {entry.num_rows} rows of {dim} and {entry.num_frames} frames, "
+            f"found {features.shape} and {frames.shape}"
+        )
+    return Shard(features=features, rows=rows, frames=frames)
+
+
+def _check_digest(path: Path, whole: NDArray[np.uint8], entry: ShardEntry) -> None:
+    stat = path.stat()
+    key = (entry.digest, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    if key in _verified:
+        return
+    if len(whole) != entry.num_bytes:
+        raise SetupError(
+            f"{path}: the index is damaged: wanted {entry.num_bytes} bytes, found {len(whole)}"
+        )
+    if hashlib.sha256(whole.data).hexdigest() != entry.digest:
+        raise SetupError(f"{path}: the index is damaged: the digest of this file is wrong")
+    _verified.add(key)
+
+
+def _array_at(whole: NDArray[np.uint8], offset: int) -> tuple[NDArray[Any], int]:
+    header = io.BytesIO(whole[offset : offset + 4096].tobytes())
+    np.lib.format.read_magic(header)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(header)
+    first = offset + header.tell()
+    stop = first + int(np.prod(shape)) * dtype.itemsize
+    array = np.frombuffer(whole[first:stop].data, dtype=dtype).reshape(shape)
+    return array, stop + (-stop % _ALIGNMENT_BYTES)

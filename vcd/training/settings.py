@@ -1,0 +1,114 @@
+"""What a training run depends on; with the photographs and the seed it decides every weight."""
+
+from dataclasses import dataclass, field
+
+__all__ = ["AugmentSettings", "LossSettings", "OptimizerSettings", "TrainingSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentSettings:
+    """How strongly the two views of a photograph are edited, over the run.
+
+    Attributes:
+        start_strength: strength of the edits at the first step, 0 none to 1 the full recipe.
+            Full strength from the start learns nothing (docs/log.md).
+        end_strength: strength after the ramp.
+        ramp_fraction: share of all steps over which the strength rises; larger is gentler.
+        ref_share: strength of the first view as a share of the strength of the second. A
+            reference is seldom edited and a query is; 1.0 edits both alike, as published.
+        alike_probability: share of the photographs whose two views are edited alike
+            nevertheless, so that two edited copies of one thing are close as well.
+    """
+
+    start_strength: float = 0.1
+    end_strength: float = 1.0
+    ramp_fraction: float = 0.65
+    ref_share: float = 0.25
+    alike_probability: float = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossSettings:
+    """The two terms of the loss.
+
+    Attributes:
+        temperature: InfoNCE temperature; smaller looks harder at the nearest negatives. SSCD
+            publishes 0.05.
+        start_entropy: weight of the entropy term at the first step.
+        end_entropy: its weight after the ramp; larger spreads strangers further apart, which is
+            what one global threshold needs. SSCD publishes 30 for batches of 4,096.
+        ramp_fraction: share of all steps over which the weight rises.
+        bank_rows: descriptors of earlier steps kept as further negatives; 0 keeps none.
+        bank_from_fraction: share of all steps before the bank is used: early descriptors move
+            too fast to be worth comparing with.
+    """
+
+    temperature: float = 0.05
+    start_entropy: float = 0.5
+    end_entropy: float = 5.0
+    ramp_fraction: float = 0.65
+    bank_rows: int = 4096
+    bank_from_fraction: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerSettings:
+    """AdamW with a warm-up and a cosine, both per step.
+
+    Attributes:
+        learning_rate: the rate at the end of the warm-up.
+        weight_decay: decay of matrices and kernels; gammas, betas and biases have none.
+        warmup_fraction: share of all steps over which the rate rises from 0.
+        max_gradient_norm: gradients longer than this are shortened to it.
+        ema_decay: per step, how much of the averaged weights is kept; the average is what is
+            measured and shipped. 0 switches it off.
+    """
+
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup_fraction: float = 0.04
+    max_gradient_norm: float = 5.0
+    ema_decay: float = 0.998
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """One training run.
+
+    Attributes:
+        photos: folder that is searched for photographs, sub-folders included.
+        trunk: a name of the trunk table in ``vcd.descriptors.sscd``.
+        dim: length of the descriptor.
+        seed: decides initial weights, order and edits.
+        steps: number of optimizer steps.
+        steps_per_epoch: steps between two measurements and checkpoints.
+        batch_photos: photographs a step; each gives two views.
+        sizes_px: side of the square input, stage by stage; small first is cheaper.
+        size_shares: share of the steps that each stage lasts; must add up to 1.
+        input_px: side of the square input that the finished weights are used with.
+        store_px: photographs are kept in memory with at most this short side.
+        holdout_every: one photograph in this many, by hash of its name, is never trained on.
+        bf16: run the network in bfloat16; faster on hardware that has it.
+        num_loaders: processes that make the edited views; 0 makes them in the training process.
+        augment: how the views are edited.
+        loss: the terms of the loss.
+        optimizer: how weights follow gradients.
+    """
+
+    photos: str = ""
+    trunk: str = "resnet18_w48"
+    dim: int = 256
+    seed: int = 1
+    steps: int = 5000
+    steps_per_epoch: int = 250
+    batch_photos: int = 128
+    sizes_px: tuple[int, ...] = (96, 128, 160)
+    size_shares: tuple[float, ...] = (0.5, 0.3, 0.2)
+    input_px: int = 160
+    store_px: int = 176
+    holdout_every: int = 6
+    bf16: bool = True
+    num_loaders: int = 1
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
