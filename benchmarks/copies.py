@@ -92,7 +92,7 @@ Copier = Callable[[Source, Callable[[float], list[Pixels]], np.random.Generator]
 
 
 def _picture_edit(name: str) -> Copier:
-    def copy(source: Source, host: object, rng: np.random.Generator) -> Copy:
+    def copy(source: Source, _host: object, rng: np.random.Generator) -> Copy:
         edit = plan_edit(name, rng)
         whole = Interval(0.0, source.length_s)
         return [edit.apply(frame) for frame in source.frames], whole, whole
@@ -100,13 +100,13 @@ def _picture_edit(name: str) -> Copier:
     return copy
 
 
-def _low_bitrate(source: Source, host: object, rng: np.random.Generator) -> Copy:
+def _low_bitrate(source: Source, _host: object, _rng: np.random.Generator) -> Copy:
     whole = Interval(0.0, source.length_s)
     return source.frames, whole, whole
 
 
 def _speed(factor: float) -> Copier:
-    def copy(source: Source, host: object, rng: np.random.Generator) -> Copy:
+    def copy(source: Source, _host: object, _rng: np.random.Generator) -> Copy:
         picks = np.arange(0, len(source.frames), factor).astype(int)
         frames = [source.frames[i] for i in picks]
         return frames, Interval(0.0, len(frames) / RATE_HZ), Interval(0.0, source.length_s)
@@ -120,7 +120,7 @@ def _middle(source: Source) -> tuple[list[Pixels], Interval]:
     return source.frames[first : first + num], Interval(first / RATE_HZ, (first + num) / RATE_HZ)
 
 
-def _clip(source: Source, host: object, rng: np.random.Generator) -> Copy:
+def _clip(source: Source, _host: object, _rng: np.random.Generator) -> Copy:
     frames, ref = _middle(source)
     return frames, Interval(0.0, len(frames) / RATE_HZ), ref
 

@@ -173,7 +173,7 @@ def _search(bench: _Bench) -> Rate:
 
     def work() -> int:
         best_pairs(
-            index.hits(query, min_score=bench.detector.search.hit_floor), bench.detector.search
+            index.hits(query, min_score=bench.detector.search.min_score), bench.detector.search
         )
         return len(query)
 

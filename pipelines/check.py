@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines import console
 from pipelines.cli import verb_parser
-from pipelines.detection import denser_for, open_detector, requests_for
+from pipelines.detection import denser_for, open_dense_pool, open_detector, requests_for
 from pipelines.items import Item, Items, find_items
 from pipelines.report_files import MATCH_WRITERS, ReportLog, reports_document, write_matches
 from vcd.core import Descriptors, Examination, Index, MatchReport

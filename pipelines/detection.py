@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from pipelines.items import Item
@@ -12,7 +13,7 @@ from vcd.descriptors import Describer
 from vcd.detector import Detector
 from vcd.media import DecodePool, DecodeRequest, digest_file
 
-__all__ = ["denser_for", "open_detector", "refusal", "requests_for"]
+__all__ = ["denser_for", "open_dense_pool", "open_detector", "refusal", "requests_for"]
 
 
 @contextmanager
@@ -28,7 +29,8 @@ def open_detector(config: Path | None, overrides: Mapping[str, object]) -> Itera
         config,
         overrides,
         defaults={
-            "search.hit_floor": profile.hit_floor,
+            "search.min_score": profile.hit_floor,
+            "search.min_pair_score": profile.hit_floor,
             "align.min_similarity": profile.min_similarity,
             "align.min_score": profile.min_score,
         },
@@ -42,6 +44,11 @@ def open_detector(config: Path | None, overrides: Mapping[str, object]) -> Itera
             settings_digest=settings_digest(settings),
             clock=time.perf_counter,
         )
+
+
+def open_dense_pool(config: Path | None) -> DecodePool:
+    """Start one more decoding child, for stretches that are looked at again more densely."""
+    return DecodePool(replace(load_settings(config, {}).media, num_children=1))
 
 
 def requests_for(

@@ -67,6 +67,7 @@ def export_bundled(checkpoint_file: Path, out: Path) -> float:
     out.mkdir(parents=True, exist_ok=True)
     tensors = out / f"{NAME}.safetensors"
     save_file(weights, tensors)
+    tensors.chmod(0o644)
     graph = out / f"{NAME}.onnx"
     graph.write_bytes(_onnx_with_halves(network, settings["input_px"]).SerializeToString())
     difference = _difference(network, graph, settings["input_px"])

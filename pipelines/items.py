@@ -10,13 +10,13 @@ like media. What is really inside a file is for `vcd.media` to find out.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from vcd.core import InputError
 
-__all__ = ["MEDIA_SUFFIXES", "Holder", "Item", "Items", "find_items"]
+__all__ = ["MEDIA_SUFFIXES", "Item", "Items", "find_items"]
 
 _VIDEO_SUFFIXES = """
     3g2 3gp asf avi divx dv f4v flv gif h264 hevc ivf m1v m2ts m2v m4v mj2 mjpeg mjpg mkv mov mp4
@@ -42,30 +42,15 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """What holds an id already.
-
-    Attributes:
-        path: where it was read from.
-        sha256: digest of its bytes.
-    """
-
-    path: Path
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Items:
     """What the paths of a command line stand for.
 
     Attributes:
         found: the items, in sorted order of their paths.
-        repeated: files with the stem and the bytes of an earlier one; they share its id.
         num_passed_over: files inside folders whose names do not look like media.
     """
 
     found: tuple[Item, ...]
-    repeated: tuple[Item, ...] = ()
     num_passed_over: int = 0
 
     def __iter__(self) -> Iterator[Item]:
@@ -76,21 +61,16 @@ class Items:
 
 
 def find_items(
-    paths: Sequence[str | os.PathLike[str]],
-    *,
-    taken: Mapping[str, Holder] | None = None,
-    digest: Callable[[Path], str] | None = None,
+    paths: Sequence[str | os.PathLike[str]], *, taken: Mapping[str, Path] | None = None
 ) -> Items:
     """List the files behind the paths and give each an id.
 
-    A file that is in ``taken`` keeps its id, so that the same command gives the same ids
-    again. A file that two paths reach is one item.
+    A file that holds an id in ``taken`` keeps it, so that the same command gives the same
+    ids again. A file that two paths reach is one item.
 
     Args:
         paths: files and folders; folders are walked with all that is below them.
-        taken: what an index holds already, by id.
-        digest: SHA-256 of a file, asked for only where two files claim one stem; equal bytes
-            are then one item. Without it, every file is an item.
+        taken: id -> file of what an index holds already.
 
     Raises:
         InputError: a path does not exist, or a folder has no video or image in it.
@@ -101,56 +81,24 @@ def find_items(
         files, num_others = _files_behind(root)
         num_passed_over += num_others
         for file in files:
-            roots.setdefault(file, root)
-    naming = _Naming(dict(taken or {}), digest)
-    found, repeated = [], []
+            roots.setdefault(file, _absolute(root))
+    owners = {id_: _absolute(path) for id_, path in (taken or {}).items()}
+    ids = {path: id_ for id_, path in owners.items()}
+    found = []
     for file in sorted(roots):
-        item, is_new = naming.name(file, roots[file])
-        (found if is_new else repeated).append(item)
-    return Items(found=tuple(found), repeated=tuple(repeated), num_passed_over=num_passed_over)
+        id_ = ids.get(file) or _free_id(file, roots[file], owners)
+        owners[id_] = file
+        note = f"{file}: called {id_}, since {file.stem} is another file"
+        found.append(Item(id=id_, path=file, note=None if id_ == file.stem else note))
+    return Items(found=tuple(found), num_passed_over=num_passed_over)
 
 
-@dataclass(slots=True)
-class _Naming:
-    """Gives ids in order; remembers who has which."""
-
-    holders: dict[str, Holder]
-    digest: Callable[[Path], str] | None
-    ids: dict[Path, str] = field(default_factory=dict)
-    given: dict[str, Path] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.ids = {holder.path: id_ for id_, holder in self.holders.items()}
-
-    def name(self, file: Path, root: Path) -> tuple[Item, bool]:
-        """Return the item, and whether no other file of this run is the same."""
-        if file in self.ids:
-            return self._give(file, self.ids[file])
-        below = file.relative_to(_absolute(root)) if root.is_dir() else Path(file.name)
-        for id_ in (file.stem, file.name, below.as_posix(), file.as_posix()):
-            if id_ not in self.holders and id_ not in self.given:
-                return self._give(file, id_)
-            if self._holds_same_bytes(id_, file):
-                return self._give(file, id_)
-        raise InputError(f"{file}: every name for it is taken; rename the file")
-
-    def _give(self, file: Path, id_: str) -> tuple[Item, bool]:
-        if id_ in self.given:
-            note = f"{file}: the same bytes as {self.given[id_]}, which is {id_} already"
-            return Item(id=id_, path=file, note=note), False
-        self.given[id_] = file
-        note = f"{file}: called {id_}, since {file.stem} is taken"
-        return Item(id=id_, path=file, note=None if id_ == file.stem else note), True
-
-    def _holds_same_bytes(self, id_: str, file: Path) -> bool:
-        if self.digest is None:
-            return False
-        try:
-            if id_ in self.given:
-                return self.digest(self.given[id_]) == self.digest(file)
-            return self.holders[id_].sha256 == self.digest(file)
-        except InputError:  # unreadable: refused later, by whoever decodes it
-            return False
+def _free_id(file: Path, root: Path, owners: Mapping[str, Path]) -> str:
+    below = file.relative_to(root) if file != root else Path(file.name)
+    for id_ in (file.stem, file.name, below.as_posix(), file.as_posix()):
+        if id_ not in owners:
+            return id_
+    raise InputError(f"{file}: every name for it is taken; rename the file")
 
 
 def _files_behind(root: Path) -> tuple[list[Path], int]:

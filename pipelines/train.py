@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,14 +76,12 @@ def read_settings(file: Path) -> TrainingSettings:
         SetupError: no such file, no valid TOML, or a key that no setting has.
     """
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))["training"]
-        parts = {
-            "augment": AugmentSettings(**table.pop("augment", {})),
-            "loss": LossSettings(**table.pop("loss", {})),
-            "optimizer": OptimizerSettings(**table.pop("optimizer", {})),
-        }
+        table: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))["training"]
+        table["augment"] = AugmentSettings(**table.pop("augment", {}))
+        table["loss"] = LossSettings(**table.pop("loss", {}))
+        table["optimizer"] = OptimizerSettings(**table.pop("optimizer", {}))
         tuples = {key: tuple(value) for key, value in table.items() if isinstance(value, list)}
-        return TrainingSettings(**(table | tuples), **parts)
+        return TrainingSettings(**(table | tuples))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise SetupError(f"{file}: not a training configuration ({error})") from error
 

@@ -74,7 +74,7 @@ class Detector:
             denser: describes a stretch of the query at a higher rate, for finer bounds.
         """
         started_s = self.clock()
-        hits = index.hits(descriptors, min_score=self.describer.profile.hit_floor)
+        hits = index.hits(descriptors, min_score=self.search.min_score)
         selection = best_pairs(hits, self.search)
         searched_s = self.clock()
         alignments = [

@@ -1,1 +1,19 @@
-"""Turn the similarity of two videos into the stretches that were copied."""
+"""Turn similar frames of a pair into the stretches that were copied."""
+
+from vcd.align.aligners import make_aligner
+from vcd.align.dynamic_programming import DynamicProgramming
+from vcd.align.hough import HoughVoting
+from vcd.align.segments import PairAlignment, align_pair
+from vcd.align.settings import AlignerName, AlignSettings
+from vcd.align.temporal_network import TemporalNetwork
+
+__all__ = [
+    "AlignSettings",
+    "AlignerName",
+    "DynamicProgramming",
+    "HoughVoting",
+    "PairAlignment",
+    "TemporalNetwork",
+    "align_pair",
+    "make_aligner",
+]

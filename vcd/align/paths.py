@@ -7,6 +7,7 @@ columns.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,11 @@ _MAX_RESIDUAL = 2.0
 _GAP_STEP = 3
 """A step of this many rows is a place where two segments may have been joined by chance."""
 
-_GAP_RESIDUAL = 0.6
+_GAP_RESIDUAL = 0.45
 """Root mean square that one line may show across a gap; rounding alone gives 0.29."""
+
+_NEAR_LINE = 1.0
+"""Cells this near to a first fit decide the second one."""
 
 _WEAK_END = 0.3
 """An end cell must rise above the floor by this part of what the path's median cell does."""
@@ -46,7 +50,8 @@ class Line:
 def cell_weights(similarity: NDArray[np.float32], min_similarity: float) -> NDArray[np.float32]:
     """Map similarities to evidence: 0 at the floor and below, 1 for a perfect copy."""
     scale = np.float32(1.0 / (1.0 - min_similarity))
-    return np.clip((similarity - np.float32(min_similarity)) * scale, 0.0, 1.0)
+    risen: NDArray[np.float32] = (similarity - np.float32(min_similarity)) * scale
+    return risen.clip(0.0, 1.0)
 
 
 def fit_line(
@@ -63,29 +68,28 @@ def fit_line(
 
 
 def straight_pieces(
-    path: NDArray[np.int64], similarity: NDArray[np.float32], settings: AlignSettings
+    path: NDArray[np.int64], similarity_QR: NDArray[np.float32], settings: AlignSettings
 ) -> list[ScoredBox]:
     """Cut a path where it bends and trim what does not belong to its pieces.
 
     Args:
-        path: ``(P, 2)`` cells in order.
-        similarity: ``(P,)`` of the cells.
+        path: ``(P, 2)`` cells in order, all at or above ``min_similarity``.
+        similarity_QR: the matrix that they are cells of.
+        settings: range of speeds, and what a piece needs.
 
     Returns:
         Boxes that begin and end at a matching frame; none shorter than ``min_frames`` or
         below ``min_evidence``.
     """
+    ranges = _straight_ranges(path, settings.max_step_frames)
     boxes = []
-    for first, stop in _straight_ranges(path):
-        kept = _trimmed(path[first:stop], similarity[first:stop], settings)
-        piece, values = path[first:stop][kept], similarity[first:stop][kept]
-        if len(piece) < settings.min_frames:
-            continue
-        skipped = int(piece[-1, 0] - piece[0, 0]) + 1 - len(piece)
-        score = float(cell_weights(values, settings.min_similarity).sum())
-        score -= settings.gap_penalty * max(0, skipped)
-        if score >= settings.min_evidence:
-            boxes.append(ScoredBox(box=box_of_path(piece), score=score, path=piece))
+    for first, stop in ranges:
+        piece = path[first:stop]
+        if len(ranges) > 1:
+            piece = _redrawn(piece, similarity_QR, settings)
+        box = _box(_trimmed(piece, similarity_QR, settings), similarity_QR, settings)
+        if box is not None:
+            boxes.append(box)
     return boxes
 
 
@@ -108,12 +112,11 @@ def contains(outer: Iterable[ScoredBox], box: Box) -> ScoredBox | None:
     return None
 
 
-def _straight_ranges(path: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Cut [0, P) at bends: ``[####/####)`` -> ``[####) [####)``."""
-    if len(path) == 0:
-        return []
+def _straight_ranges(path: NDArray[np.int64], max_step: int) -> list[tuple[int, int]]:
+    """Cut [0, P) at bends and at too long steps: ``[####/####)`` -> ``[####) [####)``."""
     whole = path.astype(np.float64)
-    pending, done = [(0, len(path))], []
+    cuts = [0, *(np.flatnonzero(np.diff(path[:, 0]) > max_step) + 1).tolist(), len(path)]
+    pending, done = list(pairwise(cuts)), []
     while pending:
         first, stop = pending.pop()
         cut = _bend(whole[first:stop])
@@ -162,19 +165,85 @@ def _line_errors(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     spread_x = np.maximum(xx - x * x / count, 1e-9)
     spread_y = yy - y * y / count
     joint = xy - x * y / count
-    return np.maximum(spread_y - joint * joint / spread_x, 0.0)
+    errors: NDArray[np.float64] = np.maximum(spread_y - joint * joint / spread_x, 0.0)
+    return errors
+
+
+def _redrawn(
+    piece: NDArray[np.int64], similarity_QR: NDArray[np.float32], settings: AlignSettings
+) -> NDArray[np.int64]:
+    """Draw a piece of a bent path again along its own line, and a little beyond.
+
+    Near a bend the cells lie where they let the path reach the next piece, not where
+    the frames match best.
+    """
+    if len(piece) < settings.min_frames:
+        return piece
+    query, ref = piece.astype(np.float64).T
+    slopes = {"min_slope": settings.min_slope, "max_slope": settings.max_slope}
+    line = fit_line(query, ref, **slopes)
+    near = np.abs(ref - line.ref_at(query)) <= _NEAR_LINE
+    if np.count_nonzero(near) >= settings.min_frames:
+        line = fit_line(query[near], ref[near], **slopes)
+    num_rows, num_cols = similarity_QR.shape
+    first = max(0, int(query[0]) - settings.max_step_frames)
+    rows = np.arange(first, min(num_rows, int(query[-1]) + settings.max_step_frames + 1))
+    centre = np.round(line.ref_at(rows.astype(np.float64))).astype(np.int64)
+    cols = centre[:, None] + np.array([0, -1, 1])
+    values = similarity_QR[rows[:, None], np.clip(cols, 0, num_cols - 1)]
+    values = np.where((cols >= 0) & (cols < num_cols), values, -1.0)
+    choice = values.argmax(axis=1)
+    best, cols = values.max(axis=1), cols[np.arange(len(rows)), choice]
+    level = settings.min_similarity
+    level += _WEAK_END * (float(np.median(similarity_QR[piece[:, 0], piece[:, 1]])) - level)
+    is_inside = (rows >= query[0]) & (rows <= query[-1]) & (best >= settings.min_similarity)
+    kept = is_inside | _grown(is_inside, best >= level)
+    return np.stack([rows[kept], np.maximum.accumulate(cols[kept])], axis=1)
+
+
+def _grown(inside: NDArray[np.bool_], holds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the unbroken runs that hold, next to the first and the last inside.
+
+    inside  ....##.##....      holds  ..####.####..      ->  ..##.....##..
+    """
+    places = np.flatnonzero(inside)
+    grown = np.zeros_like(inside)
+    if len(places) == 0:
+        return grown
+    before, after = holds[: places[0]][::-1], holds[places[-1] + 1 :]
+    num_before = int(np.argmin(np.append(before, False)))
+    num_after = int(np.argmin(np.append(after, False)))
+    grown[places[0] - num_before : places[0]] = True
+    grown[places[-1] + 1 : places[-1] + 1 + num_after] = True
+    return grown
 
 
 def _trimmed(
-    path: NDArray[np.int64], similarity: NDArray[np.float32], settings: AlignSettings
-) -> slice:
+    piece: NDArray[np.int64], similarity_QR: NDArray[np.float32], settings: AlignSettings
+) -> NDArray[np.int64]:
     """Drop end cells that are weak or off the line; the inside stays as it is."""
+    if len(piece) == 0:
+        return piece
+    similarity = similarity_QR[piece[:, 0], piece[:, 1]]
     rise = float(np.median(similarity)) - settings.min_similarity
     good = similarity >= settings.min_similarity + _WEAK_END * rise
-    query, ref = path[:, 0].astype(np.float64), path[:, 1].astype(np.float64)
+    query, ref = piece.astype(np.float64).T
     line = fit_line(query, ref, min_slope=settings.min_slope, max_slope=settings.max_slope)
     good &= np.abs(ref - line.ref_at(query)) <= _MAX_RESIDUAL
     kept = np.flatnonzero(good)
     if len(kept) == 0:
-        return slice(0, 0)
-    return slice(int(kept[0]), int(kept[-1]) + 1)
+        return piece[:0]
+    return piece[kept[0] : kept[-1] + 1]
+
+
+def _box(
+    piece: NDArray[np.int64], similarity_QR: NDArray[np.float32], settings: AlignSettings
+) -> ScoredBox | None:
+    if len(piece) < settings.min_frames:
+        return None
+    num_skipped = int(piece[-1, 0] - piece[0, 0]) + 1 - len(piece)
+    weights = cell_weights(similarity_QR[piece[:, 0], piece[:, 1]], settings.min_similarity)
+    score = float(weights.sum()) - settings.gap_penalty * num_skipped
+    if score < settings.min_evidence:
+        return None
+    return ScoredBox(box=box_of_path(piece), score=score, path=piece)

@@ -76,9 +76,9 @@ class AlignSettings:
     """How densely the query is sampled again around a bound. Larger: finer bounds, more frames
     to describe; a bound is uncertain by half a period (0.06 s)."""
 
-    frame_instant: float = 0.0
-    """Where in its span a sampled frame was taken: 0 at the start, 0.5 in the middle. A property
-    of the sampling, not a choice."""
+    frame_instant: float = 0.5
+    """Where in its grid cell a sampled frame was taken: 0 at the start, 0.5 in the middle. A
+    property of the sampling (``vcd/media/sampling.py``: the middle), not a choice."""
 
     score_scale: float = 1.0
     """Evidence, in independent perfect frames, at which the score reaches 0.63. Larger: all

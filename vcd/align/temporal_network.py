@@ -13,10 +13,13 @@ may repeat a ref column, as a slowed-down copy does. N nodes, E kinds of edge,
 Q query rows, R ref columns.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
-from vcd.align.paths import cell_weights, contains, fit_line, straight_pieces
+from vcd.align.nodes import Nodes
+from vcd.align.paths import contains, fit_line, straight_pieces
 from vcd.align.settings import AlignSettings
 from vcd.core.protocols import ScoredBox
 
@@ -41,88 +44,70 @@ class TemporalNetwork:
 
     def align(self, similarity_QR: NDArray[np.float32]) -> list[ScoredBox]:
         """Find the copied stretches of one matrix; best first, ties by position."""
-        rows, cols = np.nonzero(similarity_QR >= self._settings.min_similarity)
-        if len(rows) < self._settings.min_frames:
+        nodes = Nodes(similarity_QR, self._settings)
+        if len(nodes) < self._settings.min_frames:
             return []
-        network = _Network(rows, cols, similarity_QR[rows, cols], self._settings)
         found: list[ScoredBox] = []
         for _ in range(_MAX_SOLUTIONS):
-            value, parent = self._solve(network)
-            if _extract(network, value, parent, found, self._settings):
+            value, parent = self._solve(nodes)
+            if self._extract(nodes, similarity_QR, (value, parent), found):
                 break
         found.sort(key=lambda box: (-box.score, box.box.q_first, box.box.r_first))
         return found
 
-    def _solve(self, network: "_Network") -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _solve(self, nodes: Nodes) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Find the longest path that ends at each living node.
 
         Returns:
             ``(N,)`` length of that path, and ``(N,)`` the node before; -1 at its first.
         """
-        living = np.flatnonzero(network.alive)
-        rows, cols = network.rows[living], network.cols[living]
-        weights = network.weights[living]
+        living = np.flatnonzero(nodes.alive)
+        value = np.zeros(len(nodes), dtype=np.float32)
+        parent = np.full(len(nodes), -1, dtype=np.int64)
+        if len(living) == 0:
+            return value, parent
+        rows, cols = nodes.rows[living], nodes.cols[living]
         margin = int(self._edge_dr.max())
-        stride = int(cols.max(initial=0)) + 1 + margin
-        place = (rows + self._settings.max_step_frames - rows[:1].sum()) * stride + cols + margin
+        stride = int(cols.max()) + 1 + margin
+        place = (rows - rows[0] + self._settings.max_step_frames) * stride + cols + margin
         steps = self._edge_dq * stride + self._edge_dr
-        grid = np.zeros(int(place[-1]) + 1 if len(place) else 1, dtype=np.float32)
-        edge, gain = _relax(grid, place, rows, weights, (steps, self._penalty))
-
-        value = np.zeros(len(network.rows), dtype=np.float32)
+        grid = np.zeros(int(place[-1]) + 1, dtype=np.float32)
+        edge, gain = _relax(grid, place, rows, nodes.weights[living], (steps, self._penalty))
         value[living] = grid[place]
-        parent = np.full(len(network.rows), -1, dtype=np.int64)
         linked = gain > 0
         before = np.searchsorted(place, place[linked] - steps[edge[linked]])
         parent[living[linked]] = living[before]
         return value, parent
 
-
-class _Network:
-    """The nodes of one matrix, in row-major order, and which of them are still to be used."""
-
-    def __init__(
+    def _extract(
         self,
-        rows: NDArray[np.int64],
-        cols: NDArray[np.int64],
-        similarity: NDArray[np.float32],
-        settings: AlignSettings,
-    ) -> None:
-        self.rows, self.cols, self.similarity = rows, cols, similarity
-        # A node at the very floor still belongs to its path.
-        self.weights = cell_weights(similarity, settings.min_similarity) + np.float32(1e-3)
-        self.alive = np.ones(len(rows), dtype=np.bool_)
-        breaks = (np.diff(rows) != 0) | (np.diff(cols) != 1)
-        self.run = np.concatenate([[0], np.cumsum(breaks)])
+        nodes: Nodes,
+        similarity_QR: NDArray[np.float32],
+        solution: tuple[NDArray[np.float32], NDArray[np.int64]],
+        found: list[ScoredBox],
+    ) -> bool:
+        """Take paths off the network, longest first, while the solution still holds.
 
-    def remove_around(self, nodes: NDArray[np.int64]) -> None:
-        """Take out a path and the unbroken runs of similar cells that it crosses.
-
-        In a lively video these are the neighbours of the diagonal; in a still shot they
-        are the whole shot, which must not be found again beside itself.
+        Returns:
+            Whether nothing is left to find; else the network must be solved again.
         """
-        is_used = np.zeros(int(self.run[-1]) + 1, dtype=np.bool_)
-        is_used[self.run[nodes]] = True
-        crossed = is_used[self.run]
-        if np.count_nonzero(crossed) > 4 * len(nodes):
-            crossed |= self._column_runs(nodes)
-        self.alive &= ~crossed
-
-    def remove_box(self, box: ScoredBox) -> None:
-        b = box.box
-        inside = (self.rows >= b.q_first - 1) & (self.rows <= b.q_stop)
-        inside &= (self.cols >= b.r_first - 1) & (self.cols <= b.r_stop)
-        self.alive &= ~inside
-
-    def _column_runs(self, nodes: NDArray[np.int64]) -> NDArray[np.bool_]:
-        order = np.lexsort((self.rows, self.cols))
-        breaks = (np.diff(self.cols[order]) != 0) | (np.diff(self.rows[order]) != 1)
-        run = np.empty(len(order), dtype=np.int64)
-        run[order] = np.concatenate([[0], np.cumsum(breaks)])
-        is_used = np.zeros(len(order), dtype=np.bool_)
-        is_used[run[nodes]] = True
-        crossed: NDArray[np.bool_] = is_used[run]
-        return crossed
+        value, parent = solution
+        while len(found) < self._settings.max_segments:
+            value[~nodes.alive] = 0.0
+            end = int(value.argmax())
+            if value[end] < self._settings.min_evidence:
+                return True
+            traced = _trace(end, parent)
+            if not nodes.alive[traced].all():
+                return False
+            for piece in _best_pieces(nodes, traced, similarity_QR, self._settings):
+                outer = contains(found, piece.box)
+                if outer is None:
+                    found.append(piece)
+                else:
+                    nodes.remove_box(outer)
+            nodes.remove_around(traced)
+        return True
 
 
 def _edges(settings: AlignSettings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -155,7 +140,7 @@ def _relax(
     ahead = len(place) * len(steps) <= _MAX_EDGES_AT_ONCE
     before = place[:, None] - steps if ahead else None
     cuts = [0, *(np.flatnonzero(np.diff(rows)) + 1).tolist(), len(place)]
-    for first, stop in zip(cuts[:-1], cuts[1:], strict=True):
+    for first, stop in pairwise(cuts):
         here = place[first:stop]
         arriving = grid[before[first:stop] if before is not None else here[:, None] - steps]
         arriving -= penalty
@@ -166,68 +151,40 @@ def _relax(
     return edge, gain
 
 
-def _extract(
-    network: _Network,
-    value: NDArray[np.float32],
-    parent: NDArray[np.int64],
-    found: list[ScoredBox],
-    settings: AlignSettings,
-) -> bool:
-    """Take paths off the network, longest first, while the solution still holds.
-
-    Returns:
-        Whether nothing is left to find; else the network must be solved again.
-    """
-    while len(found) < settings.max_segments:
-        value[~network.alive] = 0.0
-        end = int(value.argmax())
-        if value[end] < settings.min_evidence:
-            return True
-        nodes = _trace(end, parent)
-        if not network.alive[nodes].all():
-            return False
-        for piece in _best_pieces(network, nodes, settings):
-            outer = contains(found, piece.box)
-            if outer is None:
-                found.append(piece)
-            else:
-                network.remove_box(outer)
-        network.remove_around(nodes)
-    return True
+def _trace(end: int, parent: NDArray[np.int64]) -> NDArray[np.int64]:
+    traced = []
+    node = end
+    while node >= 0:
+        traced.append(node)
+        node = int(parent[node])
+    return np.array(traced[::-1], dtype=np.int64)
 
 
 def _best_pieces(
-    network: _Network, nodes: NDArray[np.int64], settings: AlignSettings
+    nodes: Nodes,
+    traced: NDArray[np.int64],
+    similarity_QR: NDArray[np.float32],
+    settings: AlignSettings,
 ) -> list[ScoredBox]:
     """Cut the path into straight pieces; or, through a still shot, draw a straight line.
 
     Where all cells are alike the longest path is the one with most rows, however crooked.
     """
-    path = np.stack([network.rows[nodes], network.cols[nodes]], axis=1)
-    pieces = straight_pieces(path, network.similarity[nodes], settings)
+    path = nodes.path(traced)
+    pieces = straight_pieces(path, similarity_QR, settings)
     dq, dr = (path[-1] - path[0]).tolist()
     if settings.min_slope * dq - 2 <= dr <= settings.max_slope * dq + 2:
         return pieces
-    on_line = _nodes_on_line(network, path, settings)
-    line_path = np.stack([network.rows[on_line], network.cols[on_line]], axis=1)
-    straight = straight_pieces(line_path, network.similarity[on_line], settings)
+    on_line = nodes.path(_nodes_on_line(nodes, path, settings))
+    straight = straight_pieces(on_line, similarity_QR, settings)
     return max(pieces, straight, key=lambda boxes: sum(box.score for box in boxes))
 
 
 def _nodes_on_line(
-    network: _Network, path: NDArray[np.int64], settings: AlignSettings
+    nodes: Nodes, path: NDArray[np.int64], settings: AlignSettings
 ) -> NDArray[np.int64]:
-    """Find the living nodes nearest to the line of allowed slope through a path, one a row."""
+    """Find the living nodes on the line of allowed slope through a path, one a row."""
     query, ref = path.astype(np.float64).T
     line = fit_line(query, ref, min_slope=settings.min_slope, max_slope=settings.max_slope)
-    wanted = np.round(line.ref_at(network.rows.astype(np.float64)))
-    return np.flatnonzero(network.alive & (network.cols == wanted))
-
-
-def _trace(end: int, parent: NDArray[np.int64]) -> NDArray[np.int64]:
-    nodes = []
-    node = end
-    while node >= 0:
-        nodes.append(node)
-        node = int(parent[node])
-    return np.array(nodes[::-1], dtype=np.int64)
+    wanted = np.round(line.ref_at(nodes.rows.astype(np.float64)))
+    return np.flatnonzero(nodes.alive & (nodes.cols == wanted))

@@ -49,9 +49,10 @@ def is_uninformative(pixels_HWC: NDArray[np.uint8]) -> bool:
 
 def l2_normalize(features: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale each row of ``(B, D)`` to length 1; a zero row stays zero."""
-    length_B1 = np.linalg.norm(features, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = features / np.where(length_B1 == 0.0, np.float32(1.0), length_B1)
-    return unit
+    length_B1 = np.sqrt(np.einsum("bd,bd->b", features, features))[:, None]
+    length_B1[length_B1 == 0.0] = 1.0
+    unit_BD: NDArray[np.float32] = np.divide(features, length_B1, dtype=np.float32)
+    return unit_BD
 
 
 def _without_flat_bars(cells_HWC: NDArray[np.int16]) -> NDArray[np.int16]:

@@ -59,7 +59,7 @@ class OnnxNetwork:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # noqa: BLE001  # ONNX Runtime's errors share no other root
+        except Exception as error:  # ONNX Runtime's errors share no other root
             raise SetupError(f"{path}: ONNX Runtime cannot load it: {error}") from error
         self._input_name, self.dim = _checked_signature(path, self._session)
 

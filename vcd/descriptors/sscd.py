@@ -120,7 +120,8 @@ class _PatchCells(nn.Module):
         tokens_BNC = patches_BCHW.flatten(2).transpose(1, 2)
         first_B1C = self.class_token.expand(len(tokens_BNC), -1, -1)
         encoded_BNC: Tensor = self.encoder(torch.cat([first_B1C, tokens_BNC], dim=1))
-        return encoded_BNC[:, 1:].transpose(1, 2).unflatten(2, (rows, columns))
+        cells_BCN = encoded_BNC[:, 1:].transpose(1, 2)
+        return cells_BCN.reshape(*cells_BCN.shape[:2], rows, columns)
 
 
 def _projection(num_channels: int, dim: int) -> nn.Linear:

@@ -143,8 +143,10 @@ def network_from(parameters: Parameters) -> "Sscd":
 
     network = build_network(parameters.trunk, parameters.dim)
     network.load_state_dict(
-        {name: tensor.float() if tensor.is_floating_point() else tensor
-         for name, tensor in _with_counters(network, parameters.tensors).items()}
+        {
+            name: tensor.float() if tensor.is_floating_point() else tensor
+            for name, tensor in _with_counters(network, parameters.tensors).items()
+        }
     )
     return network.eval()
 

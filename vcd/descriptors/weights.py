@@ -20,7 +20,6 @@ from vcd.core import InputError, SetupError
 __all__ = [
     "BUNDLED_NAME",
     "PUBLISHED",
-    "KnownDigest",
     "PublishedWeights",
     "WeightsCache",
     "WeightsFile",
@@ -38,14 +37,6 @@ _LOCK_FILE = "weights.lock.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownDigest:
-    """What a file must be, to the byte."""
-
-    sha256: str
-    num_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedWeights:
     """Weights that their authors publish, in one or more formats.
 
@@ -54,14 +45,14 @@ class PublishedWeights:
         trunk: name in `TRUNKS`.
         dim: length of a descriptor.
         formats: best first: known digests, then files that hold no program.
-        digests: of the formats whose digest is built in.
+        digests: SHA-256 by format, of the formats whose digest is built in.
     """
 
     name: str
     trunk: str
     dim: int
     formats: tuple[str, ...]
-    digests: Mapping[str, KnownDigest] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     def file_name(self, file_format: str) -> str:
         return f"{self.name}.{file_format}.pt"
@@ -90,7 +81,7 @@ def _published(
     *,
     trunk: str = "resnet50",
     dim: int = 512,
-    digests: Mapping[str, KnownDigest] | None = None,
+    digests: Mapping[str, str] | None = None,
 ) -> tuple[str, PublishedWeights]:
     weights = PublishedWeights(
         name=name,
@@ -102,10 +93,7 @@ def _published(
     return name, weights
 
 
-_DISC_MIXUP_SCRIPT = KnownDigest(
-    sha256="9f26bd4c848cc19b73d2ae92eea6e04886f61a7b764ceb7a13aeee62e6a6db56",
-    num_bytes=98_791_638,
-)
+_DISC_MIXUP_SCRIPT = "9f26bd4c848cc19b73d2ae92eea6e04886f61a7b764ceb7a13aeee62e6a6db56"
 
 PUBLISHED: Mapping[str, PublishedWeights] = MappingProxyType(
     dict(
@@ -153,6 +141,11 @@ class WeightsCache:
 
     def is_trusted(self, sha256: str) -> bool:
         return sha256 in self._lock()["trusted"]
+
+    def trusted_sha256(self, file_name: str) -> str | None:
+        """Digest that the user trusted under this file name."""
+        trusted = self._lock()["trusted"].items()
+        return next((sha256 for sha256, name in trusted if name == file_name), None)
 
     def record_pull(self, file_name: str, sha256: str) -> None:
         """Remember a digest that nobody vouches for, so that another one will be noticed."""
@@ -254,12 +247,11 @@ def _located_pull(
         asked = f"{published.name}.{file_format}" if file_format else published.name
         raise SetupError(
             f"{asked} is not on this machine: fetch it with `vcd models pull {asked}`"
-            + (f", or see `vcd models list`: looked in {cache.folder}")
+            f" (looked in {cache.folder})"
         )
     path, suffix = paths[pulled], f".{pulled}.pt"
     sha256 = digest_weights(path)
-    known = published.digests.get(pulled)
-    expected = known.sha256 if known else cache.first_seen_sha256(path.name)
+    expected = published.digests.get(pulled) or cache.first_seen_sha256(path.name)
     if expected is not None and sha256 != expected:
         raise SetupError(
             f"{path}: wanted SHA-256 {expected}, found {sha256}: delete the file and pull it again"
@@ -269,7 +261,7 @@ def _located_pull(
 
 
 def _check_program(path: Path, suffix: str, sha256: str, cache: WeightsCache) -> None:
-    built_in = {known.sha256 for each in PUBLISHED.values() for known in each.digests.values()}
+    built_in = {known for each in PUBLISHED.values() for known in each.digests.values()}
     if suffix != ".torchscript.pt" or sha256 in built_in or cache.is_trusted(sha256):
         return
     raise SetupError(

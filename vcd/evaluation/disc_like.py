@@ -115,4 +115,5 @@ def _is_first(disc: DiscLikeSet, similarity: NDArray[np.float32]) -> NDArray[np.
     clipped = np.minimum(disc.truth, len(disc.refs) - 1)
     own = similarity[np.arange(len(clipped)), clipped]
     num_as_good = (similarity >= own[:, None]).sum(axis=1)
-    return (num_as_good == 1) & (disc.truth < len(disc.refs))
+    is_first: NDArray[np.bool_] = (num_as_good == 1) & (disc.truth < len(disc.refs))
+    return is_first

@@ -7,11 +7,13 @@ is told to read that container and no other: a playlist or a concat script calle
 
 import stat
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from vcd.core import InputError
+from vcd.media.orientation import Orientation
 
-__all__ = ["Container", "StreamFacts", "best_decoder", "read_container", "sniff"]
+__all__ = ["Container", "StreamFacts", "best_decoder", "read_container", "read_head", "sniff"]
 
 _HEAD_BYTES = 4096
 
@@ -39,10 +41,9 @@ class StreamFacts:
 
     Attributes:
         codec: libavcodec's name.
-        width_px: as shown: rotated, and with square pixels.
-        height_px: as shown.
-        rotation_deg: anticlockwise turn to apply for showing; a multiple of 90.
-        is_mirrored: whether it is shown mirrored as well, or turned by an odd angle.
+        coded_size: width and height as stored.
+        pixel_aspect: width of a pixel over its height.
+        orientation: how the picture is turned for showing.
         nominal_frame_s: length of a frame by the container's rate; a guess for variable rates.
         claimed_duration_s: of the video stream, None when the container does not say.
         first_pts_s: presentation time of the first shown frame on the container's clock.
@@ -50,14 +51,18 @@ class StreamFacts:
     """
 
     codec: str
-    width_px: int
-    height_px: int
-    rotation_deg: int
-    is_mirrored: bool
+    coded_size: tuple[int, int]
+    pixel_aspect: Fraction
+    orientation: Orientation
     nominal_frame_s: float
     claimed_duration_s: float | None
     first_pts_s: float | None
     has_edit_list: bool
+
+    def shown_size(self, coded_size: tuple[int, int] | None = None) -> tuple[int, int]:
+        """Compute width and height of the picture as shown: square pixels, turned."""
+        width_px, height_px = coded_size or self.coded_size
+        return self.orientation.size(max(1, round(width_px * self.pixel_aspect)), height_px)
 
 
 _MODERN = frozenset({"h264", "hevc", "vp8", "vp9"})
@@ -116,13 +121,7 @@ def read_container(path: Path) -> Container:
     Raises:
         InputError: it is missing, empty, unreadable, or no container that may be decoded.
     """
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"{path}: wanted a video or image file, found no regular file")
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except OSError as error:
-        raise InputError(f"{path}: wanted a readable file, got: {error.strerror}") from error
+    head = read_head(path)
     if not head:
         raise InputError(f"{path}: wanted a video or image, found an empty file")
     name = sniff(head)
@@ -130,6 +129,21 @@ def read_container(path: Path) -> Container:
         found = "text" if _is_text(head) else f"bytes that begin {head[:8].hex(' ')}"
         raise InputError(f"{path}: wanted a known video or image container, found {found}")
     return _CONTAINERS[name]
+
+
+def read_head(path: Path) -> bytes:
+    """Read the first bytes of a regular file.
+
+    Raises:
+        InputError: it is missing, no regular file, or unreadable.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{path}: wanted a video or image file, found no regular file")
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise InputError(f"{path}: wanted a readable file, got: {error.strerror}") from error
 
 
 def sniff(head: bytes) -> str | None:
@@ -158,7 +172,7 @@ def best_decoder(container: Container, facts: StreamFacts, *, head: bytes) -> st
     """
     if facts.codec not in container.decord_codecs:
         return "pyav"
-    if facts.has_edit_list or facts.is_mirrored or b"\0" not in head[:64]:
+    if facts.has_edit_list or facts.orientation.is_mirrored or b"\0" not in head[:64]:
         return "pyav"
     return "decord"
 

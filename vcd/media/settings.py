@@ -10,6 +10,8 @@ class MediaSettings:
     """How videos are decoded, and how much one video may cost.
 
     Attributes:
+        rate_hz: frames sampled a second; more gives finer bounds and shorter stretches, and costs
+            as much more everywhere. An index keeps the rate that it was made with.
         decoder: ``auto`` takes the decoder that is proven right on the file's format (the matrix
             is in docs/design/media.md), ``pyav`` takes PyAV for all of them. There is no setting
             that forces decord onto a format that it decodes wrongly.
@@ -36,6 +38,7 @@ class MediaSettings:
             six hours at 120 Hz, rounded up.
     """
 
+    rate_hz: float = 2.0
     decoder: str = "auto"
     num_children: int | None = None
     threads_per_child: int = 1
@@ -51,6 +54,8 @@ class MediaSettings:
     max_source_frames: int = 3_000_000
 
     def __post_init__(self) -> None:
+        if not 0.0 < self.rate_hz <= 1000.0:
+            raise ValueError(f"media.rate_hz must be in (0, 1000], got {self.rate_hz}")
         if self.decoder not in ("auto", "pyav"):
             raise ValueError(f"media.decoder must be auto or pyav, got {self.decoder!r}")
         if self.num_children is not None and self.num_children < 1:

@@ -26,6 +26,7 @@ __all__ = [
     "manifest_bytes",
     "parse_manifest",
     "read_manifest",
+    "version_of",
 ]
 
 MANIFEST_NAME = "manifest.json"
@@ -98,9 +99,7 @@ class Manifest:
 
     @property
     def version(self) -> str:
-        return index_version(
-            self.space, ((ref.video.id, ref.digest, ref.excluded) for ref in self.refs)
-        )
+        return version_of(self.space, self.refs)
 
 
 def descriptor_digest(descriptors: Descriptors) -> str:
@@ -129,12 +128,14 @@ def index_version(
     """
     contents = {
         "space": _space_object(space),
-        "refs": sorted(
-            [ref_id, digest, _bounds(excluded)]
-            for ref_id, digest, excluded in refs
-        ),
+        "refs": sorted([ref_id, digest, _bounds(excluded)] for ref_id, digest, excluded in refs),
     }
     return hashlib.sha256(_canonical_json(contents)).hexdigest()
+
+
+def version_of(space: DescriptorSpace, refs: Iterable[RefEntry]) -> str:
+    """Name the contents that these entries describe."""
+    return index_version(space, ((ref.video.id, ref.digest, ref.excluded) for ref in refs))
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
@@ -239,9 +240,7 @@ def _ref_object(ref: RefEntry) -> dict[str, Any]:
         "rows": [ref.row_first, ref.num_rows],
         "frames": [ref.frame_first, ref.num_frames],
         "excluded": _bounds(ref.excluded),
-        "skipped": [
-            [*_bounds([each.interval])[0], each.reason] for each in ref.skipped
-        ],
+        "skipped": [[*_bounds([each.interval])[0], each.reason] for each in ref.skipped],
     }
 
 

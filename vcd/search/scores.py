@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from vcd.core import FrameHits
 
-__all__ = ["HitCollector", "inner_products", "rounding_margin"]
+__all__ = ["HitCollector", "HitColumns", "inner_products", "rounding_margin"]
 
 _ROWS_PER_STEP = 2048
 """Rows gathered at a time: 2 x 2 MB at 256 dimensions stay in the cache."""
 
-_Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+HitColumns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+"""``query_row``, ``ref_ordinal``, ``ref_row``, ``score``; equally long, in any order."""
 
 
 def rounding_margin(dim: int) -> float:
@@ -33,19 +34,21 @@ def rounding_margin(dim: int) -> float:
 def inner_products(
     query: NDArray[np.float32],
     query_row: NDArray[np.int64],
-    ref_features: Callable[[slice], NDArray[np.float32]],
+    position: NDArray[np.int64],
+    features_at: Callable[[NDArray[np.int64]], NDArray[np.float32]],
 ) -> NDArray[np.float32]:
     """Score pairs of rows, each by itself and always in the same order of additions.
 
     Args:
         query: ``(Q, D)`` float32.
         query_row: ``(K,)`` rows of it.
-        ref_features: gives the reference rows, ``(k, D)``, of a slice of the K pairs.
+        position: ``(K,)`` of the reference rows.
+        features_at: gives the reference rows ``(k, D)`` of some positions.
     """
     score = np.empty(len(query_row), dtype=np.float32)
     for first in range(0, len(query_row), _ROWS_PER_STEP):
         part = slice(first, first + _ROWS_PER_STEP)
-        np.einsum("kd,kd->k", query[query_row[part]], ref_features(part), out=score[part])
+        np.einsum("kd,kd->k", query[query_row[part]], features_at(position[part]), out=score[part])
     return score
 
 
@@ -57,26 +60,31 @@ class HitCollector:
         self._ref_ids = ref_ids
         self._max_chunk_hits = max_chunk_hits
 
-    def chunks(self, parts: Iterable[_Columns]) -> Iterator[FrameHits]:
+    def chunks(self, parts: Iterable[HitColumns]) -> Iterator[FrameHits]:
         """Yield the hits in chunks.
 
         Args:
-            parts: columns ``query_row``, ``ref_ordinal``, ``ref_row`` and ``score``, each part
-                at most as long as a chunk may be.
+            parts: of any length.
         """
-        waiting: list[_Columns] = []
+        waiting: list[HitColumns] = []
         num_waiting = 0
-        for part in parts:
+        for part in self._bounded(parts):
             if waiting and num_waiting + len(part[0]) > self._max_chunk_hits:
                 yield self._sorted_chunk(waiting)
                 waiting, num_waiting = [], 0
-            if len(part[0]):
-                waiting.append(part)
-                num_waiting += len(part[0])
+            waiting.append(part)
+            num_waiting += len(part[0])
         if waiting:
             yield self._sorted_chunk(waiting)
 
-    def _sorted_chunk(self, parts: list[_Columns]) -> FrameHits:
+    def _bounded(self, parts: Iterable[HitColumns]) -> Iterator[HitColumns]:
+        step = self._max_chunk_hits
+        for query_row, ref_ordinal, ref_row, score in parts:
+            for first in range(0, len(score), step):
+                span = slice(first, first + step)
+                yield query_row[span], ref_ordinal[span], ref_row[span], score[span]
+
+    def _sorted_chunk(self, parts: list[HitColumns]) -> FrameHits:
         query_row, ref_ordinal, ref_row = (
             np.concatenate([part[column] for part in parts]).astype(np.int64, copy=False)
             for column in range(3)

@@ -14,10 +14,11 @@ through one memory map. Which video's rows still count is the manifest's matter.
 import hashlib
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,8 +102,6 @@ class Shard:
         )
 
 
-
-
 class _DigestingFile:
     """A file that digests what is written to it."""
 
@@ -111,7 +110,7 @@ class _DigestingFile:
         self._digest = hashlib.sha256()
         self.num_bytes = 0
 
-    def write(self, data: Any) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self._file.write(data)
         self._digest.update(data)
         self.num_bytes += memoryview(data).nbytes
@@ -167,47 +166,50 @@ def _write_array(
     sink.write(bytes(-sink.num_bytes % _ALIGNMENT_BYTES))
 
 
-def map_shard(directory: Path, entry: ShardEntry, dim: int) -> Shard:
+def map_shard(directory: Path, entry: ShardEntry, refs: Sequence[RefEntry]) -> Shard:
     """Map a shard, after its digest was found right once in this process.
 
+    Args:
+        directory: of the index.
+        entry: the shard.
+        refs: those that it holds, named when it is damaged.
+
     Raises:
-        FileNotFoundError: a writer has replaced it since the manifest was read.
-        SetupError: it is damaged or cannot be read.
+        SetupError: it is missing, damaged or cannot be read.
     """
     path = shard_path(directory, entry.digest)
     try:
         with path.open("rb") as file:
             whole = np.memmap(file, mode="r", dtype=np.uint8)
-    except FileNotFoundError:
-        raise
+            _check_digest(os.fstat(file.fileno()), whole, entry)
     except (OSError, ValueError) as error:
-        raise SetupError(f"{path}: a file of the index cannot be read: {error}") from error
-    _check_digest(path, whole, entry)
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SetupError(
+            f"{path}: the index is damaged: {reason}. The file holds {_names(refs)}; "
+            "remove them from the index and add them again"
+        ) from error
     arrays, offset = [], 0
     for _ in range(4):
         array, offset = _array_at(whole, offset)
         arrays.append(array)
     _, features, rows, frames = arrays
-    if features.shape != (entry.num_rows, dim) or frames.shape != (entry.num_frames,):
-        raise SetupError(
-            f"{path}: wanted {entry.num_rows} rows of {dim} and {entry.num_frames} frames, "
-            f"found {features.shape} and {frames.shape}"
-        )
     return Shard(features=features, rows=rows, frames=frames)
 
 
-def _check_digest(path: Path, whole: NDArray[np.uint8], entry: ShardEntry) -> None:
-    stat = path.stat()
+def _check_digest(stat: os.stat_result, whole: NDArray[np.uint8], entry: ShardEntry) -> None:
     key = (entry.digest, stat.st_ino, stat.st_size, stat.st_mtime_ns)
     if key in _verified:
         return
     if len(whole) != entry.num_bytes:
-        raise SetupError(
-            f"{path}: the index is damaged: wanted {entry.num_bytes} bytes, found {len(whole)}"
-        )
+        raise ValueError(f"wanted {entry.num_bytes} bytes, found {len(whole)}")
     if hashlib.sha256(whole.data).hexdigest() != entry.digest:
-        raise SetupError(f"{path}: the index is damaged: the digest of this file is wrong")
+        raise ValueError("the digest of this file is wrong")
     _verified.add(key)
+
+
+def _names(refs: Sequence[RefEntry]) -> str:
+    first = ", ".join(ref.video.id for ref in refs[:5])
+    return f"{len(refs)} references ({first}{', ...' if len(refs) > 5 else ''})"
 
 
 def _array_at(whole: NDArray[np.uint8], offset: int) -> tuple[NDArray[Any], int]:
@@ -215,6 +217,6 @@ def _array_at(whole: NDArray[np.uint8], offset: int) -> tuple[NDArray[Any], int]
     np.lib.format.read_magic(header)
     shape, _, dtype = np.lib.format.read_array_header_1_0(header)
     first = offset + header.tell()
-    stop = first + int(np.prod(shape)) * dtype.itemsize
-    array = np.frombuffer(whole[first:stop].data, dtype=dtype).reshape(shape)
+    array: NDArray[Any] = np.ndarray(shape, dtype=dtype, buffer=whole.data, offset=first)
+    stop = first + array.nbytes
     return array, stop + (-stop % _ALIGNMENT_BYTES)

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,10 +195,6 @@ def _photos_of_step(num_photos: int, settings: TrainingSettings, step: int) -> N
     return chosen
 
 
-class _Steps(Protocol):
-    def __getitem__(self, step: int) -> Batch: ...
-
-
 @dataclass(frozen=True, slots=True)
 class _BatchPerStep:
     """Batches by step number, for a torch DataLoader."""
@@ -212,11 +208,11 @@ class _BatchPerStep:
 
 def load_batches(photos: PackedPhotos, settings: TrainingSettings, first: int) -> Iterator[Batch]:
     """Give the batches of the steps from ``first`` on, made ahead by other processes."""
-    from torch.utils.data import DataLoader
+    from torch.utils.data import DataLoader, Dataset
 
-    steps: _Steps = _BatchPerStep(photos, settings)
+    steps: Dataset[Batch] = _BatchPerStep(photos, settings)  # type: ignore[assignment]  # a protocol in all but name
     loader: DataLoader[Batch] = DataLoader(
-        steps,  # type: ignore[arg-type]
+        steps,
         batch_size=None,
         sampler=range(first, settings.steps),
         num_workers=settings.num_loaders,
@@ -227,7 +223,8 @@ def load_batches(photos: PackedPhotos, settings: TrainingSettings, first: int) -
     return iter(loader)
 
 
-def _as_is(batch: Batch) -> Batch:
+def _as_is(batch: Any) -> Any:  # noqa: ANN401  # what the loader declares
+    """Leave numpy arrays as they are; torch's own default would make tensors of them."""
     return batch
 
 

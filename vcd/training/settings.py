@@ -112,3 +112,13 @@ class TrainingSettings:
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+
+    def __post_init__(self) -> None:
+        if len(self.sizes_px) != len(self.size_shares) or not self.sizes_px:
+            raise ValueError(f"{len(self.sizes_px)} sizes for {len(self.size_shares)} shares")
+        if abs(sum(self.size_shares) - 1.0) > 1e-6:
+            raise ValueError(f"size_shares add up to {sum(self.size_shares)}, not to 1")
+        limits = {"steps": 1, "steps_per_epoch": 1, "batch_photos": 2, "holdout_every": 2}
+        for name, least in limits.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")

@@ -1,0 +1,228 @@
+"""Bring the bounds of a match below the sampling grid.
+
+    1. a line through the path, by robust least squares, with ref positions read
+       between the columns of the similarity profile;
+    2. each end lies between the last frame that matches and the first that does
+       not, so half-way;
+    3. where the query can be sampled again more densely around a bound, at the
+       change of that profile;
+    4. both axes on the line, inside both videos.
+
+An end within one frame of the end of its video is that end. P cells, T frames,
+K densely sampled frames.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcd.align.frames import FrameView
+from vcd.align.paths import Line
+from vcd.align.settings import AlignSettings
+from vcd.core.errors import InputError
+from vcd.core.protocols import Denser
+from vcd.core.timeline import Interval
+
+__all__ = ["fit_robust_line", "refine_bounds"]
+
+_ROUNDS = 8
+"""Re-weightings of the robust fit; it has settled after four or five."""
+
+_MIN_RESIDUAL_FRAMES = 0.1
+"""Scale below which residuals are taken for rounding, not for outliers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ends:
+    """A path on both clocks."""
+
+    query: FrameView
+    ref: FrameView
+    path: NDArray[np.int64]
+    line: Line
+    settings: AlignSettings
+
+
+def refine_bounds(
+    query: FrameView,
+    ref: FrameView,
+    path: NDArray[np.int64],
+    settings: AlignSettings,
+    *,
+    denser: Denser | None = None,
+) -> tuple[Interval, Interval]:
+    """Estimate where a copied stretch starts and ends on both clocks.
+
+    Args:
+        query: frames of the video asked about.
+        ref: frames of the reference.
+        path: ``(P, 2)`` matching cells in order, ``P >= 2``.
+        settings: range of speeds, and how densely to sample again.
+        denser: describes a stretch of the query at a higher rate.
+    """
+    line = fit_robust_line(query, ref, path, settings)
+    ends = _Ends(query=query, ref=ref, path=path, line=line, settings=settings)
+    start_s, start_is_edge = _coarse_bound(ends, forward=False)
+    end_s, end_is_edge = _coarse_bound(ends, forward=True)
+    if denser is not None and not start_is_edge:
+        start_s = _dense_bound(ends, start_s, denser, forward=False)
+    if denser is not None and not end_is_edge:
+        end_s = _dense_bound(ends, end_s, denser, forward=True)
+    return _on_both_clocks(ends, start_s, end_s)
+
+
+def fit_robust_line(
+    query: FrameView, ref: FrameView, path: NDArray[np.int64], settings: AlignSettings
+) -> Line:
+    """Fit ``ref_s = slope * query_s + intercept`` through a path, in seconds.
+
+    Outliers lose their weight step by step (Tukey's biweight on the median deviation).
+    """
+    query_s = query.instants_s(settings.frame_instant)[path[:, 0]]
+    ref_s = _ref_peaks_s(query, ref, path, settings)
+    slopes = (settings.min_slope, settings.max_slope)
+    weights = np.ones(len(path))
+    line = _weighted_line(query_s, ref_s, weights, slopes)
+    for _ in range(_ROUNDS):
+        residual = np.abs(ref_s - line.ref_at(query_s))
+        scale = max(float(np.median(residual)) / 0.6745, _MIN_RESIDUAL_FRAMES * ref.period_s)
+        weights = np.maximum(1.0 - (residual / (4.685 * scale)) ** 2, 0.0) ** 2 + 1e-6
+        line = _weighted_line(query_s, ref_s, weights, slopes)
+    return line
+
+
+def _weighted_line(
+    query_s: NDArray[np.float64],
+    ref_s: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    slopes: tuple[float, float],
+) -> Line:
+    total = weights.sum()
+    query_mean, ref_mean = float(weights @ query_s / total), float(weights @ ref_s / total)
+    centred = query_s - query_mean
+    spread = float(weights @ (centred * centred))
+    slope = float(weights @ (centred * ref_s)) / spread if spread > 0 else 1.0
+    slope = min(max(slope, slopes[0]), slopes[1])
+    return Line(slope=slope, intercept=ref_mean - slope * query_mean)
+
+
+def _ref_peaks_s(
+    query: FrameView, ref: FrameView, path: NDArray[np.int64], settings: AlignSettings
+) -> NDArray[np.float64]:
+    """Read each cell's ref time between the columns: a parabola through three similarities."""
+    instants_s = ref.instants_s(settings.frame_instant)
+    rows, cols = path[:, 0], path[:, 1]
+    inner = (cols > 0) & (cols < len(ref) - 1)
+    around = np.clip(cols[:, None] + np.array([-1, 0, 1]), 0, len(ref) - 1)
+    profile = np.einsum("pd,pkd->pk", query.features_TD[rows], ref.features_TD[around])
+    left, middle, right = profile.T.astype(np.float64)
+    curve = left - 2 * middle + right
+    is_peak = inner & (middle >= left) & (middle >= right) & (curve < -1e-6)
+    shift = np.where(is_peak, 0.5 * (left - right) / np.where(is_peak, curve, 1.0), 0.0)
+    peaks: NDArray[np.float64] = instants_s[cols] + shift * ref.period_s
+    return peaks
+
+
+def _coarse_bound(ends: _Ends, *, forward: bool) -> tuple[float, bool]:
+    """Place a bound half-way between the last matching frame and its neighbour outside.
+
+    Returns:
+        The bound on the query's clock, and whether it is the end of a video.
+    """
+    query, ref = ends.query, ends.ref
+    cell = ends.path[-1 if forward else 0]
+    outside = int(cell[0]) + (1 if forward else -1)
+    last = len(query) - 1
+    if (forward and outside >= last) or (not forward and outside <= 0):
+        return (query.whole.end_s if forward else query.whole.start_s), True
+    instants_s = query.instants_s(ends.settings.frame_instant)
+    inside_s = float(instants_s[cell[0]])
+    half_s = min(abs(float(instants_s[outside]) - inside_s), query.period_s) / 2
+    bound_s = inside_s + half_s if forward else inside_s - half_s
+    ref_edge_s = ref.whole.end_s if forward else ref.whole.start_s
+    at_ref_edge_s = ends.line.query_at(ref_edge_s)
+    if abs(at_ref_edge_s - bound_s) <= query.period_s + ref.period_s / ends.line.slope / 2:
+        near = int(cell[1]) >= len(ref) - 2 if forward else int(cell[1]) <= 1
+        if near:
+            return at_ref_edge_s, False
+    return bound_s, False
+
+
+def _dense_bound(ends: _Ends, bound_s: float, denser: Denser, *, forward: bool) -> float:
+    """Sample the query densely around a bound, and find where it stops matching.
+
+    A stretch that cannot be sampled again keeps the bound that it has.
+    """
+    reach_s = 2 * ends.query.period_s
+    whole = ends.query.whole
+    first_s, last_s = max(whole.start_s, bound_s - reach_s), min(whole.end_s, bound_s + reach_s)
+    if first_s >= last_s:
+        return bound_s
+    try:
+        dense = denser(Interval(first_s, last_s), ends.settings.refine_rate_hz)
+    except InputError:
+        return bound_s
+    if not (dense.view == ends.query.view).any():
+        return bound_s
+    view = FrameView.of(dense, ends.query.view)
+    instants_s = view.instants_s(ends.settings.frame_instant)
+    profile = _profile(ends, view, instants_s)
+    return _change(profile, instants_s, bound_s, ends, forward=forward)
+
+
+def _profile(ends: _Ends, view: FrameView, instants_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(K,)`` how similar each dense frame is to the ref around where the line leads."""
+    ref_s = ends.ref.instants_s(ends.settings.frame_instant)
+    nearest = np.searchsorted(ref_s, ends.line.ref_at(instants_s))
+    around = nearest[:, None] + np.array([-2, -1, 0, 1])
+    exists = (around >= 0) & (around < len(ends.ref))
+    columns = ends.ref.features_TD[np.clip(around, 0, len(ends.ref) - 1)]
+    similarity = np.einsum("kd,kjd->kj", view.features_TD, columns)
+    best: NDArray[np.float64] = np.where(exists, similarity, -1.0).max(axis=1).astype(np.float64)
+    return best
+
+
+def _change(
+    profile: NDArray[np.float64],
+    instants_s: NDArray[np.float64],
+    bound_s: float,
+    ends: _Ends,
+    *,
+    forward: bool,
+) -> float:
+    """Find the instant that best parts matching frames from others.
+
+    The level between them is half-way from the noise floor to what the matching side shows.
+    """
+    inside = instants_s <= bound_s if forward else instants_s >= bound_s
+    if not inside.any() or len(profile) < 2:
+        return bound_s
+    floor = ends.settings.min_similarity
+    level = (max(float(np.median(profile[inside])), floor) + floor) / 2
+    above = profile - level
+    ordered = above if forward else above[::-1]
+    times_s = instants_s if forward else instants_s[::-1]
+    total = np.cumsum(ordered)
+    last = int(total.argmax())
+    if total[last] <= 0 or last == len(total) - 1:
+        return bound_s
+    return float(times_s[last] + times_s[last + 1]) / 2
+
+
+def _on_both_clocks(ends: _Ends, start_s: float, end_s: float) -> tuple[Interval, Interval]:
+    """Put both bounds on the line and inside both videos."""
+    query, ref = ends.query.whole, ends.ref.whole
+    line = ends.line
+    ref_start_s, ref_end_s = line.slope * start_s + line.intercept, 0.0
+    ref_end_s = line.slope * end_s + line.intercept
+    if ref_start_s < ref.start_s or (
+        int(ends.path[0, 1]) <= 1 and ref_start_s - ref.start_s <= ends.ref.period_s
+    ):
+        ref_start_s = ref.start_s
+    if ref_end_s > ref.end_s or (
+        int(ends.path[-1, 1]) >= len(ends.ref) - 2 and ref.end_s - ref_end_s <= ends.ref.period_s
+    ):
+        ref_end_s = ref.end_s
+    start_s, end_s = max(start_s, query.start_s), min(end_s, query.end_s)
+    return Interval(start_s, end_s), Interval(ref_start_s, ref_end_s)

@@ -1,0 +1,222 @@
+"""Turn the hits of one pair into matches in seconds: align, weigh, sift, refine.
+
+A pair with a one-frame video (an image) is decided by its best hit.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcd.align.aligners import make_aligner
+from vcd.align.frames import FrameView, hit_views
+from vcd.align.paths import box_of_path
+from vcd.align.refine import refine_bounds
+from vcd.align.score import weigh
+from vcd.align.settings import AlignSettings
+from vcd.align.tiles import align_tiles
+from vcd.core.errors import SetupError
+from vcd.core.findings import Match, PairTally, Rejection
+from vcd.core.protocols import Box, Denser
+from vcd.core.records import Descriptors
+
+__all__ = ["PairAlignment", "align_pair"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairAlignment:
+    """What became of one pair.
+
+    Attributes:
+        accepted: the copied stretches, best first.
+        rejected: stretches that were found and not taken, best first, with the rule.
+    """
+
+    accepted: tuple[Match, ...]
+    rejected: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Stretch:
+    """A path through the frames of two views, weighed."""
+
+    query: FrameView
+    ref: FrameView
+    path: NDArray[np.int64]
+    box: Box
+    score: float
+
+    @property
+    def length_s(self) -> float:
+        """The shorter of its two sides."""
+        query = self.query.descriptors.timeline.span(self.box.q_first, self.box.q_stop)
+        ref = self.ref.descriptors.timeline.span(self.box.r_first, self.box.r_stop)
+        return min(query.length_s, ref.length_s)
+
+
+def align_pair(
+    query: Descriptors,
+    ref: Descriptors,
+    tally: PairTally,
+    settings: AlignSettings,
+    *,
+    denser: Denser | None = None,
+) -> PairAlignment:
+    """Find which stretches of the query are copies of which stretches of the reference.
+
+    Args:
+        query: of the video asked about.
+        ref: of the reference; its features may be memory-mapped.
+        tally: the pair's hits, which say where to look.
+        settings: how to look.
+        denser: describes a stretch of the query at a higher rate, to refine bounds.
+
+    Raises:
+        SetupError: the two belong to different descriptor spaces.
+    """
+    if query.space != ref.space:
+        raise SetupError(
+            f"{query.video_id} / {ref.video_id}: wanted descriptors of one space, "
+            f"got {query.space.name} and {ref.space.name}"
+        )
+    if min(len(query.timeline), len(ref.timeline)) == 1:
+        stretches = [_around_best_hit(query, ref, tally, settings)]
+        min_length_s = 0.0
+    else:
+        stretches = _stretches(query, ref, tally, settings)
+        lengths_s = [float(d.timeline.end_s[-1] - d.timeline.start_s[0]) for d in (query, ref)]
+        # A whole video that is shorter than the limit can still be copied whole.
+        min_length_s = min(settings.min_length_s, 0.9 * min(lengths_s))
+    stretches.sort(key=lambda s: (-s.score, *dataclasses.astuple(s.box)))
+    accepted, rejected = _sift(stretches, settings, min_length_s)
+    if not stretches:
+        rejected = [_no_path(query, ref, tally, settings)]
+    matches = [_match(stretch, settings, denser) for stretch in accepted]
+    return PairAlignment(accepted=tuple(matches), rejected=tuple(rejected))
+
+
+def _stretches(
+    query: Descriptors, ref: Descriptors, tally: PairTally, settings: AlignSettings
+) -> list[_Stretch]:
+    stretches = []
+    for query_view, ref_view, hits in hit_views(query, ref, tally):
+        scaled = _in_frames(settings, query_view, ref_view)
+        aligner = make_aligner(scaled)
+        boxes = align_tiles(query_view.features_TD, ref_view.features_TD, hits, aligner, scaled)
+        stretches += [_weighed(query_view, ref_view, box.path, settings) for box in boxes]
+    return stretches
+
+
+def _in_frames(settings: AlignSettings, query: FrameView, ref: FrameView) -> AlignSettings:
+    """Express the range of speeds in frames, for videos sampled at different rates."""
+    ratio = query.period_s / ref.period_s
+    return dataclasses.replace(
+        settings,
+        min_slope=min(1.0, settings.min_slope * ratio),
+        max_slope=max(1.0, settings.max_slope * ratio),
+        min_frames=max(2, min(settings.min_frames, len(query), len(ref))),
+    )
+
+
+def _weighed(
+    query: FrameView, ref: FrameView, path: NDArray[np.int64], settings: AlignSettings
+) -> _Stretch:
+    box = box_of_path(path)
+    evidence = weigh(
+        query.features_TD[path[:, 0]],
+        ref.features_TD[path[:, 1]],
+        box.q_stop - box.q_first,
+        settings,
+    )
+    return _Stretch(query=query, ref=ref, path=path, box=box, score=evidence.score)
+
+
+def _around_best_hit(
+    query: Descriptors, ref: Descriptors, tally: PairTally, settings: AlignSettings
+) -> _Stretch:
+    """Take the best hit, and the frames around it that are nearly as similar."""
+    query_frame = int(query.frame[tally.query_row[0]])
+    ref_frame = int(ref.frame[tally.ref_row[0]])
+    query_view = FrameView.of(query, int(query.view[tally.query_row[0]]))
+    ref_view = FrameView.of(ref, int(ref.view[tally.ref_row[0]]))
+    best = _weighed(query_view, ref_view, np.array([[query_frame, ref_frame]]), settings)
+    along_query = query_view.features_TD @ ref_view.features_TD[ref_frame]
+    along_ref = ref_view.features_TD @ query_view.features_TD[query_frame]
+    floor = (float(along_query[query_frame]) + settings.min_similarity) / 2
+    q_first, q_stop = _run_around(along_query >= floor, query_frame)
+    r_first, r_stop = _run_around(along_ref >= floor, ref_frame)
+    box = Box(q_first=q_first, q_stop=q_stop, r_first=r_first, r_stop=r_stop)
+    return dataclasses.replace(best, box=box)
+
+
+def _run_around(holds: NDArray[np.bool_], place: int) -> tuple[int, int]:
+    """Find the unbroken run that holds at ``place``; ``place`` itself always does."""
+    breaks = np.flatnonzero(~holds)
+    breaks = breaks[breaks != place]
+    at = int(np.searchsorted(breaks, place))
+    first = int(breaks[at - 1]) + 1 if at > 0 else 0
+    stop = int(breaks[at]) if at < len(breaks) else len(holds)
+    return first, stop
+
+
+def _sift(
+    stretches: list[_Stretch], settings: AlignSettings, min_length_s: float
+) -> tuple[list[_Stretch], list[Rejection]]:
+    accepted: list[_Stretch] = []
+    rejected = []
+    for stretch in stretches:
+        overlap = max((_overlap(stretch.box, other.box) for other in accepted), default=0.0)
+        if stretch.length_s < min_length_s:
+            rejected.append(_rejection(stretch, "min_length", stretch.length_s, min_length_s))
+        elif stretch.score < settings.min_score:
+            rejected.append(_rejection(stretch, "min_score", stretch.score, settings.min_score))
+        elif overlap > settings.max_overlap:
+            rejected.append(_rejection(stretch, "max_overlap", overlap, settings.max_overlap))
+        else:
+            accepted.append(stretch)
+    return accepted, rejected
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Part of the smaller box's area that both share."""
+    q_common = min(one.q_stop, other.q_stop) - max(one.q_first, other.q_first)
+    r_common = min(one.r_stop, other.r_stop) - max(one.r_first, other.r_first)
+    areas = [(b.q_stop - b.q_first) * (b.r_stop - b.r_first) for b in (one, other)]
+    return max(0, q_common) * max(0, r_common) / min(areas)
+
+
+def _rejection(stretch: _Stretch, rule: str, value: float, limit: float) -> Rejection:
+    return Rejection(
+        query_id=stretch.query.descriptors.video_id,
+        ref_id=stretch.ref.descriptors.video_id,
+        score=stretch.score,
+        rule=rule,
+        value=value,
+        limit=limit,
+    )
+
+
+def _no_path(
+    query: Descriptors, ref: Descriptors, tally: PairTally, settings: AlignSettings
+) -> Rejection:
+    """Say that the hits lie on no path; the best of them is what would have been told."""
+    best = dataclasses.replace(_around_best_hit(query, ref, tally, settings))
+    return _rejection(best, "min_frames", 1.0, float(settings.min_frames))
+
+
+def _match(stretch: _Stretch, settings: AlignSettings, denser: Denser | None) -> Match:
+    query, ref = stretch.query.descriptors, stretch.ref.descriptors
+    query_span = query.timeline.span(stretch.box.q_first, stretch.box.q_stop)
+    ref_span = ref.timeline.span(stretch.box.r_first, stretch.box.r_stop)
+    if settings.refine and len(stretch.path) > 1:
+        query_span, ref_span = refine_bounds(
+            stretch.query, stretch.ref, stretch.path, settings, denser=denser
+        )
+    return Match(
+        query_id=query.video_id,
+        ref_id=ref.video_id,
+        query=query_span,
+        ref=ref_span,
+        score=stretch.score,
+    )

@@ -1,0 +1,283 @@
+"""Add and remove references of an index on disk, one writer at a time.
+
+    DIR/manifest.json    which rows of which shard are which reference; replaced as a whole
+    DIR/shards/          immutable descriptor files, named by their digest
+    DIR/derived/         what FAISS made of them; may be deleted at any time
+    DIR/lock             held by the writer
+
+What is added waits in memory, then in shards that no manifest names yet, and
+counts from the moment a new manifest takes the place of the old one. See
+``docs/design/search.md``.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from vcd.core import (
+    Descriptors,
+    DescriptorSpace,
+    InputError,
+    Interval,
+    SetupError,
+    Skipped,
+    VcdError,
+    Video,
+)
+from vcd.search.compaction import grouped_parts, shards_to_rewrite
+from vcd.search.info import IndexInfo
+from vcd.search.layout import as_setup_error, check_free, orphans
+from vcd.search.manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    RefEntry,
+    ShardEntry,
+    descriptor_digest,
+    manifest_bytes,
+    read_manifest,
+)
+from vcd.search.publication import WriterLock, publish_file, remove_files
+from vcd.search.shards import ShardPart, map_shard, shard_path, write_shard
+
+__all__ = ["MAX_WAITING_BYTES", "IndexWriter"]
+
+MAX_WAITING_BYTES = 64 * 2**20
+"""Descriptors that wait in memory: eight hours of video at 2 Hz and 256 dimensions."""
+_NOT_WRITTEN = ""
+"""Shard of a reference that still waits in memory; never in a manifest."""
+_logger = logging.getLogger(__name__)
+
+
+class IndexWriter:
+    """The one writer of an index directory; a context manager.
+
+    What was added counts from `publish` on. Leaving the context publishes, also
+    when an exception ends it, because each `add` is complete in itself; only a
+    writer that failed to write does not try again.
+    """
+
+    def __init__(self, directory: Path, manifest: Manifest, lock: WriterLock) -> None:
+        """Use `open` instead."""
+        self._directory = directory
+        self._published = manifest
+        self._factory = manifest.factory
+        self._lock = lock
+        self._refs = {ref.video.id: ref for ref in manifest.refs}
+        self._shards = {shard.digest: shard for shard in manifest.shards}
+        self._waiting: dict[str, ShardPart] = {}
+        self._is_changed = not (directory / MANIFEST_NAME).exists()
+        self._is_broken = False
+        self._remove_orphans()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        space: DescriptorSpace,
+        rate_hz: float,
+        weights: str,
+        factory: str | None = None,
+    ) -> "IndexWriter":
+        """Open an index for writing; make one when there is nothing yet.
+
+        Args:
+            path: its directory, or where it shall be.
+            space: of the descriptors that will be added.
+            rate_hz: at which their videos were sampled.
+            weights: name or path, recorded when the index is made.
+            factory: FAISS factory string; None keeps what the index has, ``Flat`` in a new one.
+
+        Raises:
+            SetupError: another space or rate, another writer, not an index, or damaged.
+        """
+        with as_setup_error(path, "opened for writing"):
+            if not (path / MANIFEST_NAME).exists():
+                check_free(path)
+                path.mkdir(parents=True, exist_ok=True)
+            lock = WriterLock(path)
+        try:
+            manifest = _manifest_for(path, space=space, rate_hz=rate_hz, weights=weights)
+            writer = cls(path, manifest, lock)
+            writer._choose_factory(factory)
+        except BaseException:
+            lock.release()
+            raise
+        return writer
+
+    @property
+    def info(self) -> IndexInfo:
+        """What the index will hold once everything is published."""
+        return IndexInfo.from_entries(self._published, self._refs.values())
+
+    def __contains__(self, ref_id: str) -> bool:
+        return ref_id in self._refs
+
+    def add(
+        self, video: Video, descriptors: Descriptors, *, skipped: tuple[Skipped, ...] = ()
+    ) -> None:
+        """Add a reference, in place of the one that has its id.
+
+        Raises:
+            SetupError: its descriptors are of another space, or the disk is full.
+            ValueError: the descriptors are another video's.
+        """
+        if descriptors.space != self._published.space:
+            raise SetupError(
+                f"{video.id}: the index holds descriptors of {self._published.space}, "
+                f"these are of {descriptors.space}"
+            )
+        if descriptors.video_id != video.id:
+            raise ValueError(f"{video.id}: the descriptors are those of {descriptors.video_id}")
+        part = ShardPart.from_descriptors(descriptors)
+        self._refs[video.id] = RefEntry(
+            video=video,
+            digest=descriptor_digest(descriptors),
+            shard=_NOT_WRITTEN,
+            row_first=0,
+            num_rows=len(part.rows),
+            frame_first=0,
+            num_frames=len(part.frames),
+            skipped=skipped,
+        )
+        self._waiting[video.id] = part
+        self._is_changed = True
+        if sum(waiting.num_bytes for waiting in self._waiting.values()) >= MAX_WAITING_BYTES:
+            self._write_shards([])
+
+    def remove(self, ref_id: str) -> None:
+        """Remove a reference.
+
+        Raises:
+            InputError: there is none of this id.
+        """
+        self._entry(ref_id)
+        del self._refs[ref_id]
+        self._waiting.pop(ref_id, None)
+        self._is_changed = True
+
+    def exclude(self, ref_id: str, excluded: Iterable[Interval]) -> None:
+        """Say which stretches of a reference are never searched; the descriptors stay.
+
+        Raises:
+            InputError: there is none of this id.
+        """
+        intervals = tuple(sorted(excluded))
+        self._refs[ref_id] = replace(self._entry(ref_id), excluded=intervals)
+        self._is_changed = True
+
+    def publish(self) -> None:
+        """Make what was added and removed count, at once and for good.
+
+        Raises:
+            SetupError: it could not be written; the version published before still counts.
+        """
+        if not self._is_changed:
+            return
+        self._write_shards(shards_to_rewrite(self._shards, self._refs, self._waiting))
+        live = {ref.shard for ref in self._refs.values()}
+        manifest = replace(
+            self._published,
+            factory=self._factory,
+            shards=tuple(self._shards[digest] for digest in sorted(live)),
+            refs=tuple(self._refs[ref_id] for ref_id in sorted(self._refs)),
+        )
+        data = manifest_bytes(manifest)
+        with self._writing():
+            publish_file(self._directory, lambda file: file.write(data), lambda _: MANIFEST_NAME)
+        self._published = manifest
+        self._shards = {shard.digest: shard for shard in manifest.shards}
+        self._is_changed = False
+        self._remove_orphans()
+
+    def __enter__(self) -> "IndexWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if not self._is_broken:
+                self.publish()
+        except VcdError as publication_error:
+            if error is None:
+                raise
+            _logger.warning("%s", publication_error)
+        finally:
+            self._lock.release()
+
+    def _entry(self, ref_id: str) -> RefEntry:
+        if ref_id not in self._refs:
+            raise InputError(f"{ref_id}: the index {self._directory} has no reference of this id")
+        return self._refs[ref_id]
+
+    def _choose_factory(self, factory: str | None) -> None:
+        if factory is not None and factory != self._factory:
+            self._factory = factory
+            self._is_changed = True
+
+    def _write_shards(self, rewritten: Iterable[ShardEntry]) -> None:
+        """Write what waits, and the live rows of some shards, as new shards."""
+        parts = [(self._refs[ref_id], part) for ref_id, part in self._waiting.items()]
+        for entry in rewritten:
+            refs = [ref for ref in self._refs.values() if ref.shard == entry.digest]
+            shard = map_shard(self._directory, entry, refs)
+            parts += [(ref, shard.part(ref)) for ref in refs]
+        for group in grouped_parts(parts):
+            self._write_shard(group)
+        self._waiting.clear()
+
+    def _write_shard(self, group: list[tuple[RefEntry, ShardPart]]) -> None:
+        def write(file: BinaryIO) -> ShardEntry:
+            return write_shard(file, [part for _, part in group], self._published.space.dim)
+
+        with self._writing():
+            entry = publish_file(
+                shard_path(self._directory, "").parent,
+                write,
+                lambda entry: shard_path(self._directory, entry.digest).name,
+            )
+        self._shards[entry.digest] = entry
+        row_first = frame_first = 0
+        for ref, part in group:
+            self._refs[ref.video.id] = replace(
+                ref, shard=entry.digest, row_first=row_first, frame_first=frame_first
+            )
+            row_first += len(part.rows)
+            frame_first += len(part.frames)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with as_setup_error(self._directory, "written"):
+                yield
+        except BaseException:
+            self._is_broken = True
+            raise
+
+    def _remove_orphans(self) -> None:
+        remove_files(orphans(self._directory, self._shards, self._published.version))
+
+
+def _manifest_for(path: Path, *, space: DescriptorSpace, rate_hz: float, weights: str) -> Manifest:
+    if not (path / MANIFEST_NAME).exists():
+        return Manifest(space=space, weights=weights, rate_hz=rate_hz, factory="Flat")
+    manifest = read_manifest(path)
+    if manifest.space != space:
+        raise SetupError(
+            f"{path}: the index holds descriptors of {manifest.space}, made with "
+            f"{manifest.weights}; these would be of {space}, made with {weights}"
+        )
+    if manifest.rate_hz != rate_hz:
+        raise SetupError(
+            f"{path}: the index was sampled at {manifest.rate_hz} Hz, "
+            f"this would be sampled at {rate_hz} Hz"
+        )
+    return manifest

@@ -1,0 +1,290 @@
+"""Search the references of an index; the only door to FAISS.
+
+``Flat`` on a CPU needs no FAISS: blocked products of the mapped rows are faster
+than its range search and copy nothing (``docs/design/search.md``). Any other
+factory string, and a GPU, go through FAISS. Whoever proposes a hit, its score
+comes from the stored descriptors.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcd.core import Descriptors, DescriptorSpace, FrameHits, Index, SetupError
+from vcd.search.derived import read_derived, write_derived
+from vcd.search.finders import BlockedFinder, Cells, Finder, Nearest, NearestFinder
+from vcd.search.info import IndexInfo
+from vcd.search.layout import derived_path
+from vcd.search.references import MappedReferences
+from vcd.search.scores import HitCollector, HitColumns, inner_products
+from vcd.search.settings import SearchSettings
+
+__all__ = ["FaissIndex", "check_factory", "load_faiss", "open_index"]
+
+_EXACT_FACTORY = "Flat"
+_MIN_TRAINING_ROWS = 10_000
+"""FAISS wants 39 rows a centroid, and a product quantizer has 256."""
+_TRAINING_ROWS_PER_LIST = 39
+_MAX_TRAINING_ROWS = 500_000
+_TRAINING_SEED = 20_220_922
+_RANGE_CELLS = 4_000_000
+"""Cells of one range search; all of them may be results."""
+_GPU_PART_ROWS = 262_144
+_GPU_NEAREST = 1024
+"""FAISS on a GPU gives at most 2,048 nearest rows."""
+_GPU_SLACK = 2e-3
+"""A tensor core may round both factors to 11 bits."""
+_logger = logging.getLogger(__name__)
+
+
+def open_index(path: Path, settings: SearchSettings) -> "FaissIndex":
+    """Open an index for reading, beside any number of readers and one writer.
+
+    Raises:
+        SetupError: there is no index, it is damaged, or FAISS cannot serve it.
+    """
+    references = MappedReferences.open(path)
+    return FaissIndex(references, _finder_for(path, references, settings), settings)
+
+
+class FaissIndex(Index):
+    """The references of one published version; it does not see later ones."""
+
+    def __init__(
+        self, references: MappedReferences, finder: Finder, settings: SearchSettings
+    ) -> None:
+        """Use `open_index` instead."""
+        self._references = references
+        self._finder = finder
+        self._settings = settings
+
+    @cached_property
+    def info(self) -> IndexInfo:
+        return IndexInfo.from_manifest(self._references.manifest)
+
+    @property
+    def version(self) -> str:
+        return self.info.version
+
+    @property
+    def space(self) -> DescriptorSpace:
+        return self._references.manifest.space
+
+    @property
+    def ref_ids(self) -> tuple[str, ...]:
+        return self._references.ref_ids
+
+    def __len__(self) -> int:
+        return len(self._references)
+
+    def descriptors(self, ref_id: str) -> Descriptors:
+        return self._references.descriptors(ref_id)
+
+    def hits(self, query: Descriptors, *, min_score: float) -> Iterator[FrameHits]:
+        """Find every pair of frames at least this similar, in bounded chunks.
+
+        Raises:
+            SetupError: the query is of another space.
+            ValueError: ``min_score`` is not a number.
+        """
+        if query.space != self.space:
+            raise SetupError(
+                f"{query.video_id}: the index holds descriptors of {self.space}, "
+                f"the query is of {query.space}"
+            )
+        if np.isnan(min_score):
+            raise ValueError(f"{query.video_id}: min_score is not a number")
+        collector = HitCollector(
+            query.video_id, self.ref_ids, max_chunk_hits=self._settings.max_chunk_hits
+        )
+        return collector.chunks(self._scored(query, np.float32(min_score)))
+
+    def _scored(self, query: Descriptors, min_score: np.float32) -> Iterator[HitColumns]:
+        informative_row = np.flatnonzero(query.is_informative)
+        rows = np.ascontiguousarray(query.features[informative_row])
+        references = self._references
+        for found_row, found_position in self._finder.find(rows, float(min_score)):
+            is_searched = references.is_searched[found_position]
+            query_row, position = found_row[is_searched], found_position[is_searched]
+            score = inner_products(rows, query_row, position, references.features_at)
+            is_hit = score >= min_score
+            position = position[is_hit]
+            yield (
+                informative_row[query_row[is_hit]],
+                references.ref_ordinal[position].astype(np.int64),
+                references.ref_row(position),
+                score[is_hit],
+            )
+
+
+def load_faiss() -> Any:  # noqa: ANN401  # FAISS has no types
+    """Import FAISS with the one setting that makes small batches of queries fast.
+
+    Raises:
+        SetupError: it cannot be imported, for instance without CUDA 12 libraries.
+    """
+    try:
+        import faiss  # noqa: PLC0415  # takes 0.3 s and 200 MB, and Flat on a CPU needs none of it
+    except (ImportError, OSError, RuntimeError) as error:
+        raise SetupError(f"FAISS cannot be imported: {error}") from error
+    faiss.cvar.distance_compute_blas_threshold = 1
+    return faiss
+
+
+def check_factory(dim: int, factory: str) -> None:
+    """Refuse a factory string that FAISS does not understand.
+
+    Raises:
+        SetupError: FAISS says so, or is missing.
+    """
+    if factory != _EXACT_FACTORY:
+        _empty_index(load_faiss(), dim, factory)
+
+
+def _finder_for(path: Path, references: MappedReferences, settings: SearchSettings) -> Finder:
+    factory = references.manifest.factory
+    blocked = BlockedFinder(references)
+    if factory == _EXACT_FACTORY:
+        parts = _gpu_parts(references) if settings.use_gpu else []
+        if not parts:
+            return blocked
+        return NearestFinder(parts, k=_GPU_NEAREST, slack=_GPU_SLACK, blocked=blocked)
+    faiss = load_faiss()
+    positions = references.searched_positions()
+    index = _derived_index(faiss, path, references, positions)
+    if index is None:
+        _logger.info("%s: too few rows to train %s, searched exactly", path, factory)
+        return blocked
+    inverted = load_faiss().try_extract_index_ivf(index)
+    if inverted is not None:
+        inverted.nprobe = min(settings.num_probes, inverted.nlist)
+    return _RangeFinder(index, positions, slack=settings.approximate_slack)
+
+
+class _RangeFinder:
+    """Approximate: what a FAISS index finds near the floor."""
+
+    def __init__(self, index: Any, positions: NDArray[np.int64], *, slack: float) -> None:  # noqa: ANN401  # FAISS has no types
+        self._index = index
+        self._positions = positions
+        self._slack = slack
+
+    def find(self, query: NDArray[np.float32], min_score: float) -> Iterator[Cells]:
+        step = max(1, _RANGE_CELLS // max(1, len(self._positions)))
+        floor = max(min_score - self._slack, float(np.finfo(np.float32).min))
+        for first in range(0, len(query), step):
+            limits, _, ordinal = self._index.range_search(query[first : first + step], floor)
+            counts = np.diff(limits.astype(np.int64))
+            query_row = np.repeat(np.arange(first, first + len(counts)), counts)
+            yield query_row, self._positions[ordinal]
+
+
+def _gpu_parts(references: MappedReferences) -> list[Nearest]:
+    """Put the searched rows on the GPU; nothing where FAISS sees none."""
+    try:
+        faiss = load_faiss()
+        if faiss.get_num_gpus() == 0:
+            return []
+    except SetupError as error:
+        _logger.info("searching on the CPU: %s", error)
+        return []
+    resources = faiss.StandardGpuResources()
+    positions = references.searched_positions()
+    dim = references.manifest.space.dim
+    parts = []
+    for first in range(0, len(positions), _GPU_PART_ROWS):
+        here = positions[first : first + _GPU_PART_ROWS]
+        index = faiss.GpuIndexFlatIP(resources, dim)
+        index.add(references.features_at(here))
+        parts.append(_nearest_of(index, here))
+    return parts
+
+
+def _nearest_of(index: Any, positions: NDArray[np.int64]) -> Nearest:  # noqa: ANN401  # FAISS has no types
+    def nearest(
+        query: NDArray[np.float32], k: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        score, ordinal = index.search(query, k)
+        return score, np.where(ordinal >= 0, positions[ordinal], -1)
+
+    return nearest
+
+
+def _empty_index(faiss: Any, dim: int, factory: str) -> Any:  # noqa: ANN401  # FAISS has no types
+    try:
+        index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
+        _try_range_search(index, dim)
+    except (RuntimeError, AssertionError) as error:
+        raise SetupError(
+            f"FAISS cannot make an index {factory!r} of {dim} dimensions that can be searched "
+            f"by a floor: {str(error).strip().splitlines()[-1:]}"
+        ) from error
+    return index
+
+
+def _try_range_search(index: Any, dim: int) -> None:  # noqa: ANN401  # FAISS has no types
+    try:
+        index.range_search(np.zeros((1, dim), dtype=np.float32), 1.0)
+    except RuntimeError as error:
+        if "is_trained" not in str(error):
+            raise
+
+
+def _derived_index(path: Path, references: MappedReferences, positions: NDArray[np.int64]) -> Any:  # noqa: ANN401  # FAISS has no types
+    """Read the FAISS rows of this version, or make them; None when there are too few to train."""
+    faiss = load_faiss()
+    manifest = references.manifest
+    recipe = hashlib.sha256(f"{manifest.factory} {manifest.space}".encode()).hexdigest()
+    file = derived_path(path, "rows", version=manifest.version, recipe=recipe)
+    index = _read_index(faiss, file)
+    if index is not None and index.ntotal == len(positions):
+        return index
+    trained = derived_path(path, "trained", version=recipe, recipe=recipe)
+    index = _read_index(faiss, trained)
+    if index is None:
+        index = _train_index(faiss, references, positions)
+        _write_index(faiss, index, trained)
+    if index is not None:
+        for first in range(0, len(positions), _GPU_PART_ROWS):
+            index.add(references.features_at(positions[first : first + _GPU_PART_ROWS]))
+        _write_index(faiss, index, file)
+    return index
+
+
+def _train_index(
+    faiss: Any,  # noqa: ANN401  # FAISS has no types
+    references: MappedReferences,
+    positions: NDArray[np.int64],
+) -> Any:  # noqa: ANN401  # FAISS has no types
+    """Train once, on the rows there are; later references find it frozen."""
+    manifest = references.manifest
+    index = _empty_index(faiss, manifest.space.dim, manifest.factory)
+    if index.is_trained:
+        return index
+    inverted = faiss.try_extract_index_ivf(index)
+    num_lists = 0 if inverted is None else inverted.nlist
+    if len(positions) < max(_MIN_TRAINING_ROWS, _TRAINING_ROWS_PER_LIST * num_lists):
+        return None
+    rng = np.random.default_rng(_TRAINING_SEED)
+    num_rows = min(len(positions), _MAX_TRAINING_ROWS)
+    sample = np.sort(rng.choice(len(positions), num_rows, replace=False))
+    index.train(references.features_at(positions[sample]))
+    return index
+
+
+def _read_index(faiss: Any, file: Path) -> Any:  # noqa: ANN401  # FAISS has no types
+    data = read_derived(file)
+    if data is None:
+        return None
+    return faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
+
+
+def _write_index(faiss: Any, index: Any, file: Path) -> None:  # noqa: ANN401  # FAISS has no types
+    if index is not None:
+        write_derived(file, faiss.serialize_index(index).data)
