@@ -16,6 +16,7 @@ __all__ = ["Part", "Upload", "demo_refs", "demo_uploads", "film_frames"]
 
 _WIDE = (384, 216)
 _OLD = (320, 240)
+_TINY = (192, 108)
 _REFS = (
     ("harbour", 11, 14.0, _WIDE),
     ("orchard", 12, 18.0, _WIDE),
@@ -75,6 +76,7 @@ class Upload:
         parts: one after the other.
         size: width and height in pixels.
         behind: the film that an inset lies in.
+        crf: of the encoder; larger is smaller and worse, 23 is usual.
     """
 
     id: str
@@ -82,6 +84,20 @@ class Upload:
     parts: tuple[Part, ...]
     size: tuple[int, int]
     behind: Film
+    crf: int = 23
+
+    @property
+    def duration_s(self) -> float:
+        return sum(part.length_s for part in self.parts)
+
+    def picture_at(self, time_s: float) -> Image.Image:
+        """Draw the picture at a time."""
+        for part, query in self._placed():
+            if time_s < query.end_s:
+                return Image.fromarray(
+                    part.pixels_at(time_s - query.start_s, self.size, self.behind)
+                )
+        raise ValueError(f"{self.id}: {time_s} s is after its end")
 
     def frames(self, rate_hz: float) -> Iterator[NDArray[np.uint8]]:
         """Draw every frame."""
@@ -124,8 +140,10 @@ def demo_uploads(refs: dict[str, Film]) -> tuple[Upload, ...]:
         for title, seed, duration_s, size in _STRANGERS
     )
 
-    def upload(id_: str, about: str, *parts: Part, size: tuple[int, int] = _WIDE) -> Upload:
-        return Upload(id=id_, about=about, parts=parts, size=size, behind=b)
+    def upload(
+        id_: str, about: str, *parts: Part, size: tuple[int, int] = _WIDE, crf: int = 23
+    ) -> Upload:
+        return Upload(id=id_, about=about, parts=parts, size=size, behind=b, crf=crf)
 
     harbour, orchard, salt_road = refs["harbour"], refs["orchard"], refs["salt-road"]
     inserted = (_part(a, "", 0, 7), _part(refs["glasshouse"], "", 5, 13), _part(a, "", 7, 14))
@@ -141,7 +159,9 @@ def demo_uploads(refs: dict[str, Film]) -> tuple[Upload, ...]:
         ),
         upload("faster", "all of it, 1.5 times as fast", _part(refs["night-train"], speed=1.5)),
         upload("inserted", "8 s of it in the middle of another video", *inserted),
-        upload("worn", "all of it, tiny, badly compressed", _part(salt_road, "shrink8 jpeg8")),
+        upload(
+            "worn", "all of it, tiny, at 1/20 of the bitrate", _part(salt_road), size=_TINY, crf=45
+        ),
         upload("framed", "9 s of it, as an inset", _part(refs["lighthouse"], "inset", 6, 15)),
         upload("mixtape", "clips of two, grey or slowed", clip, _part(c, "", 2, 8), slowed),
         upload("stacked", "mirrored, cropped, lettered, worn, faster", stacked, size=_OLD),

@@ -23,12 +23,13 @@ Thumbnail = Callable[[float], Image.Image]
 _SCALE = 2
 """Everything is drawn this much larger and then reduced, which smooths slanted edges."""
 _PANEL_WIDTH = 820
-_PANEL_HEIGHT = 232
+_PANEL_HEIGHT = 238
+_SILENT_PANEL_HEIGHT = 134
 _MARGIN = 26
 _HEADER_HEIGHT = 96
 _STRIP_HEIGHT = 44
-_QUERY_TOP = 62
-_REF_TOP = 156
+_QUERY_TOP = 68
+_REF_TOP = 162
 _STRIP_GAP = 18
 _NUM_COLUMNS = 2
 
@@ -145,21 +146,28 @@ def draw_timelines(title: str, subtitle: str, panels: Sequence[Panel]) -> Image.
         panels: the queries, in the order in which they are shown.
     """
     num_columns = min(_NUM_COLUMNS, max(1, len(panels)))
-    num_rows = -(-len(panels) // num_columns)
+    rows = [panels[first : first + num_columns] for first in range(0, len(panels), num_columns)]
+    heights = [_row_height(row) for row in rows]
     width = num_columns * (_PANEL_WIDTH + _MARGIN) + _MARGIN
-    page = _Page(width, _HEADER_HEIGHT + num_rows * (_PANEL_HEIGHT + _MARGIN))
+    page = _Page(width, _HEADER_HEIGHT + sum(heights) + _MARGIN * len(rows))
     page.text((_MARGIN, 50), title, 30)
     page.text((_MARGIN, 78), subtitle, 16, _FAINT)
-    for ordinal, panel in enumerate(panels):
-        row, column = divmod(ordinal, num_columns)
-        left = _MARGIN + column * (_PANEL_WIDTH + _MARGIN)
-        _draw_panel(page, panel, left, _HEADER_HEIGHT + row * (_PANEL_HEIGHT + _MARGIN))
+    top = float(_HEADER_HEIGHT)
+    for row, height in zip(rows, heights, strict=True):
+        for column, panel in enumerate(row):
+            left = _MARGIN + column * (_PANEL_WIDTH + _MARGIN)
+            page.card((left, top, left + _PANEL_WIDTH, top + height))
+            _draw_panel(page, panel, left, top)
+        top += height + _MARGIN
     return page.reduced()
+
+
+def _row_height(row: Sequence[Panel]) -> int:
+    return _PANEL_HEIGHT if any(panel.refs for panel in row) else _SILENT_PANEL_HEIGHT
 
 
 def _draw_panel(page: _Page, panel: Panel, left: float, top: float) -> None:
     right = left + _PANEL_WIDTH
-    page.card((left, top, right, top + _PANEL_HEIGHT))
     page.text((left + 18, top + 32), panel.query.id, 19)
     page.text((right - 18, top + 32), panel.verdict, 14, _INK, "rs")
     page.text((left + 18, top + 51), panel.about, 13, _FAINT)
@@ -211,6 +219,12 @@ def _draw_ribbon(page: _Page, query: _Placed, ref: _Placed, match: Match, colour
     q_left, _, q_right, q_bottom = query.box(match.query)
     r_left, r_top, r_right, _ = ref.box(match.ref)
     page.ribbon((q_left, q_bottom, q_right, q_bottom, r_right, r_top, r_left, r_top), colour)
+    middle = ((q_left + q_right + r_left + r_right) / 4, (q_bottom + r_top) / 2 + 4)
+    words = (
+        f"{match.query.start_s:.1f} - {match.query.end_s:.1f} s   is   "
+        f"{match.ref.start_s:.1f} - {match.ref.end_s:.1f} s"
+    )
+    page.text(middle, words, 12, anchor="ms")
 
 
 def _draw_found(page: _Page, box: tuple[float, float, float, float], colour: Colour) -> None:

@@ -56,12 +56,12 @@ class HoughVoting:
             on_line, score = self._best_line(rows, cols, weights)
             if score < settings.min_evidence:
                 break
-            on_line = living[_best_of_each_row(rows, weights, on_line)]
-            path = nodes.path(on_line)
+            traced = living[_best_of_each_row(rows, weights, on_line)]
+            path = nodes.path(traced)
             path[:, 1] = np.maximum.accumulate(path[:, 1])
             pieces = straight_pieces(path, similarity_QR, settings)
             found += [piece for piece in pieces if contains(found, piece.box) is None]
-            nodes.remove_around(on_line)
+            nodes.remove_around(traced)
             for piece in pieces:
                 nodes.remove_box(piece)
         found.sort(key=lambda box: (-box.score, box.box.q_first, box.box.r_first))
@@ -96,7 +96,10 @@ class HoughVoting:
         slopes = {"min_slope": self._settings.min_slope, "max_slope": self._settings.max_slope}
         for _ in range(_NUM_REFITS):
             line = fit_line(query[on_line], ref[on_line], **slopes)
-            on_line = np.abs(ref - line.ref_at(query)) <= _REACH
+            refitted = np.abs(ref - line.ref_at(query)) <= _REACH
+            if np.count_nonzero(refitted) < np.count_nonzero(on_line):
+                break
+            on_line = refitted
         return on_line
 
 

@@ -26,6 +26,12 @@ _GAP_STEP = 3
 _GAP_RESIDUAL = 0.45
 """Root mean square that one line may show across a gap; rounding alone gives 0.29."""
 
+_BEND_GAIN = 0.4
+"""Two lines must leave less than this part of the squared error that one leaves."""
+
+_MIN_BEND_GAIN = 2.5
+"""Squared cells that two lines must explain; a few cells always fit two lines better."""
+
 _NEAR_LINE = 1.0
 """Cells this near to a first fit decide the second one."""
 
@@ -140,7 +146,8 @@ def _bend(path: NDArray[np.float64]) -> int | None:
     if np.abs(residual).max() <= _MAX_RESIDUAL:
         split[steps[2:-2] < _GAP_STEP] = np.inf
     best = int(split.argmin())
-    return best + 3 if split[best] < 0.4 * total else None
+    is_better = split[best] < _BEND_GAIN * total and total - split[best] > _MIN_BEND_GAIN
+    return best + 3 if is_better else None
 
 
 def _residual(path: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

@@ -2,7 +2,7 @@
 
     independent = (sum w)^2 / (w' K w)          frames that say something of their own
     evidence    = mean w over the stretch * independent
-    score       = 1 - exp(-evidence / score_scale)
+    score       = evidence / (evidence + score_scale)
 
 w is what each matching cell has above the noise floor, K how alike the matched
 frames are among themselves, on whichever side they are more alike. Two still
@@ -63,5 +63,6 @@ def weigh(
     joint = float(weights @ alike @ weights)
     independent = float(weights.sum()) ** 2 / joint if joint > 0 else 1.0
     independent = max(1.0, independent)
-    score = -np.expm1(-strength * independent / settings.score_scale)
-    return Evidence(strength=strength, num_independent=independent, score=float(score))
+    evidence = strength * independent
+    score = evidence / (evidence + settings.score_scale)
+    return Evidence(strength=strength, num_independent=independent, score=score)

@@ -22,9 +22,9 @@ class AlignSettings:
     """Cells below are no evidence. Belongs to the descriptor space: 3.5 standard deviations of
     what unrelated frames show in SSCD. Larger: fewer false paths, weaker copies are missed."""
 
-    min_score: float = 0.45
+    min_score: float = 0.35
     """Matches below are rejected; may be ``-inf``. Larger: fewer and surer matches. Calibrated
-    per descriptor space; the default asks for a little more than one frame of similarity 0.75."""
+    per descriptor space; the default asks for as much as a single frame of similarity 0.70 says."""
 
     min_length_s: float = 2.0
     """Shortest stretch worth reporting, on the query's and on the reference's clock. Larger:
@@ -81,8 +81,8 @@ class AlignSettings:
     property of the sampling (``vcd/media/sampling.py``: the middle), not a choice."""
 
     score_scale: float = 1.0
-    """Evidence, in independent perfect frames, at which the score reaches 0.63. Larger: all
-    scores fall, and long matches are told apart better."""
+    """Evidence, in independent perfect frames, at which the score is 0.5. Larger: all scores
+    fall, and long matches are told apart better; the order stays."""
 
     max_score_frames: int = 128
     """Most frames of a match that the score looks at, evenly spread. Larger: slower, no other

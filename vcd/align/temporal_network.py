@@ -28,6 +28,12 @@ __all__ = ["TemporalNetwork"]
 _MAX_EDGES_AT_ONCE = 1_000_000
 """Predecessor cells looked up ahead of the row loop; more are looked up row by row."""
 
+_CROWD = 500_000
+"""Nodes from which a matrix is crowded by still shots."""
+
+_CROWDED_STEP = 2
+"""Longest step in a crowd: there are no gaps to bridge, and eight times fewer edges to look at."""
+
 _MAX_SOLUTIONS = 12
 """Times that the network of one matrix is solved again after nodes were taken out."""
 
@@ -70,9 +76,13 @@ class TemporalNetwork:
         margin = int(self._edge_dr.max())
         stride = int(cols.max()) + 1 + margin
         place = (rows - rows[0] + self._settings.max_step_frames) * stride + cols + margin
-        steps = self._edge_dq * stride + self._edge_dr
+        steps, penalty = self._edge_dq * stride + self._edge_dr, self._penalty
+        if len(living) > _CROWD:
+            # The edges are in order of rising dq.
+            num_kept = int(np.searchsorted(self._edge_dq, _CROWDED_STEP, side="right"))
+            steps, penalty = steps[:num_kept], penalty[:num_kept]
         grid = np.zeros(int(place[-1]) + 1, dtype=np.float32)
-        edge, gain = _relax(grid, place, rows, nodes.weights[living], (steps, self._penalty))
+        edge, gain = _relax(grid, place, rows, nodes.weights[living], (steps, penalty))
         value[living] = grid[place]
         linked = gain > 0
         before = np.searchsorted(place, place[linked] - steps[edge[linked]])
@@ -177,7 +187,7 @@ def _best_pieces(
         return pieces
     on_line = nodes.path(_nodes_on_line(nodes, path, settings))
     straight = straight_pieces(on_line, similarity_QR, settings)
-    return max(pieces, straight, key=lambda boxes: sum(box.score for box in boxes))
+    return max(pieces, straight, key=lambda boxes: max((box.score for box in boxes), default=0.0))
 
 
 def _nodes_on_line(

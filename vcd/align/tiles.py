@@ -178,12 +178,14 @@ def _continues(path: NDArray[np.int64], other: NDArray[np.int64], settings: Alig
     common = np.intersect1d(path[:, 0], other[:, 0], return_indices=True)
     if len(common[0]):
         apart = np.abs(path[common[1], 1] - other[common[2], 1])
-        return float(np.median(apart)) <= _SAME_PATH_FRAMES
+        usual: float = np.median(apart).item()
+        return usual <= _SAME_PATH_FRAMES
     before = int(np.searchsorted(path[:, 0], other[0, 0])) - 1
     dq, dr = (other[0] - path[before]).tolist()
     if dq > settings.max_step_frames or dr < 0:
         return False
-    return settings.min_slope * dq - 1 <= dr <= settings.max_slope * dq + 1
+    least, most = settings.min_slope * dq - 1, settings.max_slope * dq + 1
+    return bool(least <= dr <= most)
 
 
 def _chained(path: NDArray[np.int64], other: NDArray[np.int64]) -> tuple[NDArray[np.int64], float]:

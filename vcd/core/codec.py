@@ -129,14 +129,12 @@ def report_from_document(document: Mapping[str, Any], *, origin: str = "report")
 
 def encode_matches(matches: Iterable[Match]) -> str:
     """Write matches as CSV with a header; times in seconds, numbers in their shortest form."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(MATCH_COLUMNS)
+    lines = [",".join(MATCH_COLUMNS)]
     for match in matches:
         bounds = (match.query.start_s, match.query.end_s, match.ref.start_s, match.ref.end_s)
         numbers = (repr(float(value)) for value in (*bounds, match.score))
-        writer.writerow((match.query_id, match.ref_id, *numbers))
-    return buffer.getvalue()
+        lines.append(",".join((_quoted(match.query_id), _quoted(match.ref_id), *numbers)))
+    return "\n".join(lines) + "\n"
 
 
 def decode_matches(text: str, *, origin: str = "matches") -> tuple[Match, ...]:
@@ -145,7 +143,7 @@ def decode_matches(text: str, *, origin: str = "matches") -> tuple[Match, ...]:
     Raises:
         InputError: a column is missing or a line is not a match; names the line.
     """
-    reader = csv.DictReader(io.StringIO(text))
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = [name for name in MATCH_COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise InputError(
@@ -249,6 +247,14 @@ def _interval_from_document(document: Mapping[str, Any]) -> Interval:
 
 def _skipped_from_document(document: Mapping[str, Any]) -> Skipped:
     return Skipped(interval=_interval_from_document(document), reason=_text(document["reason"]))
+
+
+def _quoted(name: str) -> str:
+    """Quote a name where CSV needs it; `csv.writer` would leave a lone carriage return bare."""
+    if not any(special in name for special in ',"\r\n'):
+        return name
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _number(value: float) -> float | str:

@@ -13,13 +13,8 @@ from pathlib import Path
 from vcd.core import InputError, SetupError
 from vcd.descriptors.settings import PullSettings
 from vcd.descriptors.transfer import OnProgress, Transfer, fetch
-from vcd.descriptors.weights import (
-    BUNDLED_NAME,
-    PUBLISHED,
-    PublishedWeights,
-    WeightsCache,
-    digest_weights,
-)
+from vcd.descriptors.weights import BUNDLED_NAME, PUBLISHED, PublishedWeights
+from vcd.descriptors.weights_cache import WeightsCache, digest_weights
 
 __all__ = ["Pulled", "pull_weights"]
 

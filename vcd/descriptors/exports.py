@@ -20,7 +20,8 @@ import numpy as np
 from vcd.core import SetupError
 from vcd.descriptors.postprocess import l2_normalize
 from vcd.descriptors.runtimes import OnnxNetwork, usable_cores
-from vcd.descriptors.weights import WeightsCache, WeightsFile, digest_weights
+from vcd.descriptors.weights import WeightsFile
+from vcd.descriptors.weights_cache import WeightsCache, digest_weights
 
 if TYPE_CHECKING:
     from torch import nn

@@ -11,33 +11,30 @@ script    as a state dict if its keys are    TorchScript
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vcd.core import DescriptorSpace, SetupError
+from vcd.descriptors.card import bundled_card
 from vcd.descriptors.preprocess import PREPROCESSING_REVISION, Preprocessing
 from vcd.descriptors.runtimes import OnnxNetwork, Runtime, TorchNetwork, has_gpu, usable_cores
 from vcd.descriptors.settings import DescribeSettings, SpaceProfile
 from vcd.descriptors.weights import (
     BUNDLED_NAME,
-    WeightsCache,
+    PUBLISHED_PREPROCESSING,
     WeightsFile,
-    bundled_dir,
-    digest_weights,
     locate_weights,
 )
+from vcd.descriptors.weights_cache import WeightsCache
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["LoadedWeights", "open_weights"]
-
-_PUBLISHED_PREPROCESSING = "small_288"
 
 _log = logging.getLogger(__name__)
 
@@ -83,31 +80,23 @@ def open_weights(settings: DescribeSettings) -> LoadedWeights:
     cache = WeightsCache(settings.cache_dir)
     weights = locate_weights(settings.weights, cache)
     network = _open_file(weights, settings, device, cache)
-    asked = settings.preprocessing or _stated_preprocessing(weights) or _PUBLISHED_PREPROCESSING
+    asked = settings.preprocessing or _stated_preprocessing(weights) or PUBLISHED_PREPROCESSING
     preprocessing = Preprocessing.from_name(asked)
     return _loaded(weights.name, network, preprocessing, SpaceProfile(), device)
 
 
 def _open_bundled(settings: DescribeSettings, device: Literal["cpu", "cuda"]) -> LoadedWeights:
-    folder = bundled_dir()
-    card = _read_card(folder / f"{BUNDLED_NAME}.json")
-    for name, sha256 in card["digests"].items():
-        if digest_weights(folder / name) != sha256:
-            raise SetupError(f"{folder / name}: damaged, for its SHA-256 is not {sha256}")
-    tensors_path = folder / f"{BUNDLED_NAME}.safetensors"
+    card = bundled_card()
+    tensors_path = card.file("safetensors")
     digest, quantization = _digest_without_torch(tensors_path)
-    network = _Network(
-        runtime=(
-            OnnxNetwork(folder / f"{BUNDLED_NAME}.onnx", num_threads=_num_threads(settings))
-            if device == "cpu"
-            else TorchNetwork(_network_in(tensors_path), device=device)
-        ),
-        dim=int(card["dim"]),
-        digest=digest,
-        quantization=quantization,
-    )
-    preprocessing = Preprocessing.from_name(settings.preprocessing or card["preprocessing"])
-    return _loaded(BUNDLED_NAME, network, preprocessing, _profile(card), device)
+    runtime: Runtime
+    if device == "cpu":
+        runtime = OnnxNetwork(card.file("onnx"), num_threads=_num_threads(settings))
+    else:
+        runtime = TorchNetwork(_network_in(tensors_path), device=device)
+    network = _Network(runtime=runtime, dim=card.dim, digest=digest, quantization=quantization)
+    preprocessing = Preprocessing.from_name(settings.preprocessing or card.preprocessing)
+    return _loaded(BUNDLED_NAME, network, preprocessing, card.profile, device)
 
 
 def _open_file(
@@ -181,6 +170,8 @@ def _loaded(
     profile: SpaceProfile,
     device: str,
 ) -> LoadedWeights:
+    if isinstance(network.runtime, OnnxNetwork):
+        network.runtime.check_takes(preprocessing)
     identity = {
         "weights": network.digest,
         "preprocessing": preprocessing.name,
@@ -231,24 +222,6 @@ def _network_in(path: Path) -> "nn.Module":
     from vcd.descriptors.state_dicts import network_from, parameters_from, read_state_dict
 
     return network_from(parameters_from(path, read_state_dict(path)))
-
-
-def _read_card(path: Path) -> dict[str, Any]:
-    try:
-        card: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        missing = {"dim", "preprocessing", "digests", "thresholds"} - set(card)
-    except (OSError, ValueError, TypeError) as error:
-        raise SetupError(f"{path}: the bundled weights are not complete: {error}") from error
-    if missing:
-        raise SetupError(f"{path}: the card of the bundled weights lacks {sorted(missing)}")
-    return card
-
-
-def _profile(card: Mapping[str, Any]) -> SpaceProfile:
-    known = {limit.name for limit in fields(SpaceProfile)}
-    return SpaceProfile(
-        **{name: float(value) for name, value in card["thresholds"].items() if name in known}
-    )
 
 
 def _stated_preprocessing(weights: WeightsFile) -> str | None:

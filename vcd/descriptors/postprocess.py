@@ -21,7 +21,7 @@ over 40, a thin drawn line over 29."""
 
 _MAX_STRAY_CELLS = 10
 """One in a hundred cells may stand out: a station's logo on black is no evidence, a line of
-text (17 cells and more) is."""
+text (19 cells, 5 % of the frame high) is."""
 
 _MAX_BORDER_CELLS = 12
 """How far flat bars may reach in from each edge, as around an upright video in a wide frame."""

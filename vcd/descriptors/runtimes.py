@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vcd.core import SetupError
 from vcd.descriptors.postprocess import l2_normalize
-from vcd.descriptors.preprocess import standardization, standardize_pixels
+from vcd.descriptors.preprocess import Preprocessing, standardization, standardize_pixels
 
 if TYPE_CHECKING:
     from torch import nn
@@ -61,11 +61,28 @@ class OnnxNetwork:
             )
         except Exception as error:  # ONNX Runtime's errors share no other root
             raise SetupError(f"{path}: ONNX Runtime cannot load it: {error}") from error
+        self._path = path
         self._input_name, self.dim = _checked_signature(path, self._session)
+        height_px, width_px = self._session.get_inputs()[0].shape[2:]
+        self._fixed_size_px = (height_px, width_px)
 
     @property
     def pads_batches(self) -> bool:
         return False
+
+    def check_takes(self, preprocessing: Preprocessing) -> None:
+        """Refuse a preprocessing whose pictures do not fit a network of fixed size.
+
+        Raises:
+            SetupError: it gives other sizes than the one that the network takes.
+        """
+        side = preprocessing.short_edge_px
+        for wanted in self._fixed_size_px:
+            if isinstance(wanted, int) and (preprocessing.keeps_aspect or wanted != side):
+                raise SetupError(
+                    f"{self._path}: takes pictures of {self._fixed_size_px} pixels only, "
+                    f"which {preprocessing.name} does not give"
+                )
 
     def describe(self, pixels_BHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
         pixels_BCHW = standardize_pixels(pixels_BHWC)

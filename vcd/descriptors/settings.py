@@ -72,21 +72,22 @@ class PullSettings:
 class SpaceProfile:
     """What a similarity means in one descriptor space, as measured for its weights.
 
-    The defaults are for the published SSCD weights: on DISC2021 nine in ten pairs of images
-    above a cosine of 0.75 are copies; the two lower limits leave what an alignment can confirm.
+    The defaults are for the published SSCD weights; docs/design/descriptors.md says how the
+    numbers were found, and what they are for the bundled ones.
     """
 
     hit_floor: float = 0.5
     """Similarity from which a pair of frames is a hit; a higher floor searches less and misses
-    more weak copies."""
+    more weak copies. On DISC2021 nine in ten image pairs above 0.75 are copies; the floor is
+    lower, for in a video the neighbouring frames can confirm a weak one."""
 
     min_similarity: float = 0.35
-    """Similarity below which a cell of the matrix is no evidence; a higher one cuts matches
-    where the edit is strong."""
+    """Similarity below which a cell of the matrix is no evidence, 3.5 standard deviations of
+    what unrelated frames show; a higher one cuts matches where the edit is strong."""
 
-    min_score: float = 0.75
-    """Score from which a match is reported unless a threshold was asked for or calibrated; a
-    higher one reports fewer and surer matches."""
+    min_score: float = 0.45
+    """Score of a match from which it is reported, unless a threshold was asked for or
+    calibrated; on the scale of ``align/score.py``. A higher one reports fewer and surer ones."""
 
     def __post_init__(self) -> None:
         limits = (self.hit_floor, self.min_similarity, self.min_score)

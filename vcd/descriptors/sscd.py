@@ -24,7 +24,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision import models
 from torchvision.models.resnet import BasicBlock, ResNet
-from typing_extensions import override
 
 from vcd.core.errors import SetupError
 
@@ -60,7 +59,6 @@ class GeM(nn.Module):
     Works in float32 whatever the autocast, for a cube overflows float16 and blurs bfloat16.
     """
 
-    @override
     def forward(self, cells_BCHW: Tensor) -> Tensor:
         powered_BCHW = cells_BCHW.float().clamp(min=GEM_FLOOR).pow(GEM_POWER)
         return powered_BCHW.mean(dim=(2, 3)).pow(1.0 / GEM_POWER)
@@ -81,7 +79,6 @@ class Sscd(nn.Module):
         steps += [("pool", GeM()), ("fc", _projection(trunk.num_channels, dim))]
         self.backbone = nn.Sequential(OrderedDict(steps))
 
-    @override
     def forward(self, pixels_BCHW: Tensor) -> Tensor:
         raw_BD: Tensor = self.backbone(pixels_BCHW)
         return functional.normalize(raw_BD.float(), dim=1)
@@ -113,7 +110,6 @@ class _PatchCells(nn.Module):
         self.class_token = transformer.class_token
         self.encoder = transformer.encoder
 
-    @override
     def forward(self, pixels_BCHW: Tensor) -> Tensor:
         patches_BCHW: Tensor = self.conv_proj(pixels_BCHW)
         rows, columns = patches_BCHW.shape[2:]

@@ -27,7 +27,13 @@ from numpy.typing import NDArray
 from vcd.core import Descriptors, DescriptorSpace, InputError, SetupError
 from vcd.descriptors.store_format import DescriptorRows, descriptors_from, open_rows
 
-__all__ = ["DescriptorWriter", "read_descriptor_rows", "read_descriptors", "write_descriptors"]
+__all__ = [
+    "DescriptorRows",
+    "DescriptorWriter",
+    "read_descriptor_rows",
+    "read_descriptors",
+    "write_descriptors",
+]
 
 _COPY_BYTES = 1 << 22
 
@@ -134,7 +140,7 @@ class DescriptorWriter:
 
 
 def write_descriptors(
-    path: Path, space: DescriptorSpace, descriptors: Iterable[Descriptors]
+    path: Path, descriptors: Iterable[Descriptors], *, space: DescriptorSpace
 ) -> None:
     """Write a descriptor file whole, or leave what was there.
 

@@ -114,6 +114,9 @@ def _attempt(transfer: Transfer, settings: PullSettings, on_progress: OnProgress
         if response.status != 206:  # the whole file: another version, or a server without ranges
             arrived = 0
             _write_version(transfer, response.headers.get("ETag"))
+        elif not (response.headers.get("Content-Range") or "").startswith(f"bytes {arrived}-"):
+            transfer.forget()
+            raise TransientError("the server sends another part than the one asked for")
         length = response.headers.get("Content-Length") or ""
         total = arrived + int(length) if length.isdecimal() else None
         _check_disk(transfer, total, arrived)

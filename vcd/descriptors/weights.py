@@ -6,34 +6,30 @@ program, so it is opened only when its digest is built in here or the user has t
 Nothing here opens a file as weights: it only reads bytes and digests.
 """
 
-import hashlib
-import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from vcd.core import InputError, SetupError
+from vcd.core import SetupError
+from vcd.descriptors.weights_cache import WeightsCache, digest_weights
 
 __all__ = [
     "BUNDLED_NAME",
     "PUBLISHED",
+    "PUBLISHED_PREPROCESSING",
     "PublishedWeights",
-    "WeightsCache",
     "WeightsFile",
-    "bundled_dir",
-    "digest_weights",
+    "expected_sha256",
     "locate_weights",
 ]
 
 BUNDLED_NAME = "vcd_compact"
 
+PUBLISHED_PREPROCESSING = "small_288"
+
 _SUFFIXES = (".torchscript.pt", ".torchvision.pt", ".classy.pt", ".safetensors", ".onnx")
 """What a weights file may be called; the name alone says how it is read."""
-
-_LOCK_FILE = "weights.lock.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +49,11 @@ class PublishedWeights:
     dim: int
     formats: tuple[str, ...]
     digests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def preprocessing(self) -> str:
+        """What its README recommends."""
+        return PUBLISHED_PREPROCESSING
 
     def file_name(self, file_format: str) -> str:
         return f"{self.name}.{file_format}.pt"
@@ -117,95 +118,16 @@ PUBLISHED: Mapping[str, PublishedWeights] = MappingProxyType(
 """The seven published sets by name: github.com/facebookresearch/sscd-copy-detection, MIT."""
 
 
-class WeightsCache:
-    """The folder of pulled files, their exports, and the digests that were seen or trusted.
-
-    Args:
-        folder: None for the environment's ``VCD_CACHE`` or else the user's cache folder.
-    """
-
-    def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = Path(folder) if folder is not None else _default_folder()
-
-    def make_folder(self) -> Path:
-        """Create the folder, readable by its owner only, when it is missing."""
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise SetupError(f"{self.folder}: cannot make the cache folder: {error}") from error
-        return self.folder
-
-    def first_seen_sha256(self, file_name: str) -> str | None:
-        """Digest that a file of this name had when it was first pulled."""
-        return self._lock()["pulled"].get(file_name)
-
-    def is_trusted(self, sha256: str) -> bool:
-        return sha256 in self._lock()["trusted"]
-
-    def trusted_sha256(self, file_name: str) -> str | None:
-        """Digest that the user trusted under this file name."""
-        trusted = self._lock()["trusted"].items()
-        return next((sha256 for sha256, name in trusted if name == file_name), None)
-
-    def record_pull(self, file_name: str, sha256: str) -> None:
-        """Remember a digest that nobody vouches for, so that another one will be noticed."""
-        self._record("pulled", file_name, sha256)
-
-    def trust(self, path: Path) -> str:
-        """Record that the user believes this file; return its digest.
-
-        Raises:
-            InputError: there is no such file, or it cannot be read.
-        """
-        sha256 = digest_weights(path)
-        self._record("trusted", sha256, path.name)
-        return sha256
-
-    def _lock(self) -> dict[str, dict[str, str]]:
-        path = self.folder / _LOCK_FILE
-        if not path.exists():
-            return {"pulled": {}, "trusted": {}}
-        try:
-            lock = json.loads(path.read_text("utf-8"))
-            return {part: dict(lock[part]) for part in ("pulled", "trusted")}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SetupError(f"{path}: the record of digests is damaged: {error}") from error
-
-    def _record(self, part: str, key: str, value: str) -> None:
-        lock = self._lock()
-        lock[part][key] = value
-        text = json.dumps(lock, indent=2, sort_keys=True) + "\n"
-        write_atomically(self.make_folder() / _LOCK_FILE, text.encode())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Put a small file in its place whole or not at all."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(path)
-    except OSError as error:
-        raise SetupError(f"{path}: cannot be written: {error}") from error
-
-
-def digest_weights(path: Path) -> str:
-    """SHA-256 of a file's bytes, 64 hexadecimal digits.
-
-    Raises:
-        InputError: there is no such file, or it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def bundled_dir() -> Path:
-    """Folder of what ships with the package."""
-    return Path(__file__).parent / "bundled"
+def expected_sha256(
+    published: PublishedWeights, file_format: str, cache: WeightsCache
+) -> str | None:
+    """Digest that a file must have: as built in, as trusted, as first seen, in this order."""
+    file_name = published.file_name(file_format)
+    return (
+        published.digests.get(file_format)
+        or cache.trusted_sha256(file_name)
+        or cache.first_seen_sha256(file_name)
+    )
 
 
 def locate_weights(weights: str, cache: WeightsCache) -> WeightsFile:
@@ -251,7 +173,7 @@ def _located_pull(
         )
     path, suffix = paths[pulled], f".{pulled}.pt"
     sha256 = digest_weights(path)
-    expected = published.digests.get(pulled) or cache.first_seen_sha256(path.name)
+    expected = expected_sha256(published, pulled, cache)
     if expected is not None and sha256 != expected:
         raise SetupError(
             f"{path}: wanted SHA-256 {expected}, found {sha256}: delete the file and pull it again"
@@ -268,12 +190,3 @@ def _check_program(path: Path, suffix: str, sha256: str, cache: WeightsCache) ->
         f"{path}: a TorchScript file is a program and this one (SHA-256 {sha256}) is not known; "
         f"if you trust where it came from: `vcd models trust {path}`"
     )
-
-
-def _default_folder() -> Path:
-    from_environment = os.environ.get("VCD_CACHE")
-    if from_environment:
-        return Path(from_environment)
-    import platformdirs
-
-    return platformdirs.user_cache_path("vcd", appauthor=False)

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from vcd.evaluation.micro_ap import ScoredPairs, micro_ap, recall_at_precision
 from vcd.evaluation.synthesis import IMAGE_EDITS, plan_edit
 
-__all__ = ["DiscLikeSet", "make_disc_like", "score_by_edit", "score_disc_like"]
+__all__ = [
+    "DiscLikeSet",
+    "make_disc_like",
+    "score_by_edit",
+    "score_disc_like",
+    "stranger_quantiles",
+]
 
 Pixels = NDArray[np.uint8]
 
@@ -108,6 +114,15 @@ def score_by_edit(
             "accuracy_at_1": float(is_first[chosen].mean()) if len(chosen) else np.nan,
         }
     return table
+
+
+def stranger_quantiles(
+    disc: DiscLikeSet, similarity: NDArray[np.float32], shares: Sequence[float]
+) -> list[float]:
+    """Give the similarities below which these shares of all pairs of strangers lie."""
+    is_stranger = disc.truth[:, None] != np.arange(len(disc.refs))[None, :]
+    quantiles: list[float] = np.quantile(similarity[is_stranger], shares).tolist()
+    return quantiles
 
 
 def _is_first(disc: DiscLikeSet, similarity: NDArray[np.float32]) -> NDArray[np.bool_]:

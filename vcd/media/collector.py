@@ -26,6 +26,10 @@ class SampleSink(Protocol):
         """Pass on what was kept back; the last sample ends at ``end_s`` unless that is None."""
         ...
 
+    def begin(self, decoder: str) -> None:
+        """Hear which decoder reads from here on."""
+        ...
+
     def progress(self, position_s: float) -> None:
         """Hear that decoding has come so far."""
         ...
@@ -43,9 +47,7 @@ class SampleCollector:
         self._stop = cells_shown(0.0, max_duration_s, request.rate_hz).stop
         first = 0
         if request.interval is not None:
-            cells = cells_shown(
-                request.interval.start_s, request.interval.end_s, request.rate_hz
-            )
+            cells = cells_shown(request.interval.start_s, request.interval.end_s, request.rate_hz)
             first, self._stop = cells.start, min(cells.stop, self._stop)
         self._first = first
         self._runs: list[list[int]] = [[first, max(first, first_cell)]]
@@ -69,15 +71,14 @@ class SampleCollector:
         if self._decoders and self.num_samples == 0:
             self._decoders.clear()
         self._decoders.append(decoder)
+        self._sink.begin(decoder)
 
     def wanted(self, cells: range) -> range:
         """Restrict cells to those that are asked for and were not sampled yet."""
         first = max(cells.start, self.next_cell)
         return range(first, max(first, min(cells.stop, self._stop)))
 
-    def take(
-        self, samples: Generator[tuple[int, NDArray[np.uint8]], None, _Ending]
-    ) -> _Ending:
+    def take(self, samples: Generator[tuple[int, NDArray[np.uint8]], None, _Ending]) -> _Ending:
         """Hand on all samples of a pass and return how it ended."""
         while True:
             try:
@@ -134,7 +135,9 @@ class SampleCollector:
         for gap in uncovered(examined, until=whole):
             if gap.start_s < limit_s:
                 stop_s = min(gap.end_s, limit_s)
-                skipped.append(Skipped(interval=Interval(gap.start_s, stop_s), reason="undecodable"))
+                skipped.append(
+                    Skipped(interval=Interval(gap.start_s, stop_s), reason="undecodable")
+                )
             if gap.end_s > limit_s:
                 start_s = max(gap.start_s, limit_s)
                 skipped.append(Skipped(interval=Interval(start_s, gap.end_s), reason="over_limit"))

@@ -4,8 +4,9 @@ The door has four leaves: this file routes, `decode_decord.py`, `decode_pyav.py`
 and `decode_image.py` read. All of it runs inside a child process (`sandbox.py`).
 """
 
+import contextlib
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from vcd.media.settings import MediaSettings
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-__all__ = ["sample_file"]
+__all__ = ["load_decoders", "sample_file"]
 
 _log = logging.getLogger(__name__)
 _Samples = Generator[tuple[int, NDArray[np.uint8]], None, "_Ending"]
@@ -49,6 +50,16 @@ class _Ending:
     num_frames: int
     limit_s: float | None = None
     is_whole: bool = True
+
+
+def load_decoders() -> None:
+    """Import the decoders, before rights are given up and memory is counted."""
+    import av  # noqa: F401  # the door to PyAV
+    import PIL.Image  # only in a child
+
+    PIL.Image.init()
+    with contextlib.suppress(ImportError):  # there is no decord but for x86-64
+        import decord  # noqa: F401  # the door to decord
 
 
 def sample_file(
@@ -122,8 +133,6 @@ def _try_decord(
             return None
         collector.begin("decord")
         return collector.take(_decord_samples(reader, request, collector))
-    except MemoryError:
-        raise
     except Exception as error:  # noqa: BLE001  # whatever decord dies of, PyAV takes over
         _log.debug("%s: decord gave up: %s", request.path, error)
         return None
@@ -180,10 +189,8 @@ def _last_cells(start_s: float, end_s: float, rate_hz: float) -> range:
 class _Converter:
     """Turn decoded frames into RGB of the size asked for, as shown."""
 
-    def __init__(
-        self, facts: StreamFacts, request: DecodeRequest, settings: MediaSettings
-    ) -> None:
-        from av.video.reformatter import VideoReformatter  # noqa: PLC0415  # the door to PyAV
+    def __init__(self, facts: StreamFacts, request: DecodeRequest, settings: MediaSettings) -> None:
+        from av.video.reformatter import VideoReformatter  # the door to PyAV
 
         self._facts = facts
         self._request = request
@@ -200,7 +207,7 @@ class _Converter:
         rgb = self._reformatter.reformat(
             frame, width_px, height_px, "rgb24", interpolation="BILINEAR", threads=1
         )
-        pixels = self._facts.orientation.apply(rgb.to_ndarray())
+        pixels = self._facts.orientation.apply(np.asarray(rgb.to_ndarray(), np.uint8))
         self._last = (frame, pixels)
         return pixels
 
@@ -217,8 +224,10 @@ def _sample_image(
     collector.begin("pillow")
     end_s, num_frames = 0.0, 0
     for start_s, stop_s, pixels in reader.shown(size):
-        cells = _last_cells(start_s, stop_s, request.rate_hz) if num_frames == 0 else cells_shown(
-            start_s, stop_s, request.rate_hz
+        cells = (
+            _last_cells(start_s, stop_s, request.rate_hz)
+            if num_frames == 0
+            else cells_shown(start_s, stop_s, request.rate_hz)
         )
         for cell in collector.wanted(cells):
             collector.put(cell, pixels)
@@ -236,7 +245,7 @@ def _examination(
 ) -> Examination:
     if ending.num_frames == 0 and collector.num_samples == 0 and ending.is_whole:
         raise InputError(f"{request.path}: wanted a video, found none of its frames decodable")
-    duration_s = ending.decoded_s
+    duration_s = round(ending.decoded_s, 6)
     claim_s = facts.claimed_duration_s or 0.0
     slack_s = max(_MIN_MISSING_S, 2 * facts.nominal_frame_s)
     if claim_s > duration_s and (not ending.is_whole or claim_s > duration_s + slack_s):

@@ -20,6 +20,9 @@ __all__ = ["DecordReader", "DecordUnfitError"]
 _MIN_SIDE_PX = 96
 """decord returns 4 or 6 channels at some widths below this, and fails at others."""
 
+_MAX_S = 2 * 3600.0
+"""decord's times are single precision: half a millisecond coarse after 4,096 s."""
+
 
 class DecordUnfitError(Exception):
     """What decord says of this file does not fit what the container says."""
@@ -41,7 +44,7 @@ class DecordReader:
         """
         if min(size) < _MIN_SIDE_PX:
             raise DecordUnfitError(f"decord is not trusted with pictures of {size}")
-        import decord  # noqa: PLC0415  # the door to decord
+        import decord  # the door to decord
 
         decord.logging.set_level(decord.logging.QUIET)
         width_px, height_px = size
@@ -79,7 +82,7 @@ class DecordReader:
             yield picture
 
     def _skip_to(self, frame: int) -> None:
-        """Pass over frames; ``skip_frames`` seeks when it would cross a keyframe, ``next`` never."""
+        """Pass over frames; ``skip_frames`` would seek to cross a keyframe, ``next`` never does."""
         while self._next_frame < frame:
             key = bisect_right(self._keyframes, self._next_frame)
             limit = self._keyframes[key] - 1 if key < len(self._keyframes) else frame
@@ -101,6 +104,8 @@ class DecordReader:
         return picture
 
     def _check(self, first_s: float, facts: StreamFacts) -> None:
+        if self.end_s > _MAX_S:
+            raise DecordUnfitError("decord's times are too coarse for so long a video")
         slack_s = 0.1 + 2 * facts.nominal_frame_s
         claim_s = facts.claimed_duration_s
         if not (np.diff(self.start_s) >= 0.0).all() or not self.end_s > self.start_s[-1]:

@@ -46,7 +46,7 @@ class ImageReader:
         Raises:
             InputError: it is no such image, or larger than the limit.
         """
-        from PIL import Image  # noqa: PLC0415  # only in a child
+        from PIL import Image  # only in a child
 
         Image.MAX_IMAGE_PIXELS = max_side_px**2
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -66,7 +66,7 @@ class ImageReader:
 
     def shown(self, size: tuple[int, int]) -> Iterator[tuple[float, float, NDArray[np.uint8]]]:
         """Decode the frames: when each begins, when it ends, and its pixels ``(H, W, 3)``."""
-        from PIL import ImageSequence  # noqa: PLC0415  # only in a child
+        from PIL import ImageSequence  # only in a child
 
         start_s = 0.0
         try:
@@ -83,11 +83,13 @@ class ImageReader:
 
 def _pixels(image: "Image", size: tuple[int, int]) -> NDArray[np.uint8]:
     """Convert to RGB on black, turned as EXIF says, reduced with antialiasing."""
-    from PIL import Image, ImageOps  # noqa: PLC0415  # only in a child
+    from PIL import Image, ImageOps  # only in a child
 
     image = ImageOps.exif_transpose(image)
     if image.mode in ("I", "I;16", "I;16B", "F"):
-        image = Image.fromarray((np.asarray(image).astype(np.float64) / 257.0).clip(0, 255).astype(np.uint8))
+        image = Image.fromarray(
+            (np.asarray(image).astype(np.float64) / 257.0).clip(0, 255).astype(np.uint8)
+        )
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)

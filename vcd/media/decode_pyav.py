@@ -100,13 +100,13 @@ class PyavReader:
         yield from self._timed(self._frames())
 
     def _shown_after_seek(self, from_s: float) -> Iterator[Shown]:
-        import av  # noqa: PLC0415  # the door to PyAV
+        import av  # the door to PyAV
 
         origin_s = self.facts.first_pts_s or 0.0
         target_s = from_s + origin_s - _SEEK_MARGIN_S
         try:
             self._reopen()
-            offset = int(target_s / self._stream.time_base)
+            offset = int(target_s / (self._stream.time_base or 1))
             self._input.seek(offset, stream=self._stream, backward=True)
         except av.FFmpegError as error:
             _log.debug("%s: cannot seek: %s", self._path, error)
@@ -142,7 +142,7 @@ class PyavReader:
         self, *, from_keyframe: bool = False
     ) -> "Iterator[tuple[VideoFrame, float | None]]":
         """Decode packet by packet, so that a damaged one costs no more than itself."""
-        import av  # noqa: PLC0415  # the door to PyAV
+        import av  # the door to PyAV
 
         stored: list[int] = []
         for packet in self._packets():
@@ -162,9 +162,9 @@ class PyavReader:
                 from_keyframe = False
                 yield frame, self._seconds(frame.pts if self._kind.has_true_times else counted)
 
-    def _packets(self) -> "Iterator[Packet]":
+    def _packets(self) -> "Iterator[Packet[VideoStream]]":
         """Read packets, going on behind a damaged place; the last one is the empty flush packet."""
-        import av  # noqa: PLC0415  # the door to PyAV
+        import av  # the door to PyAV
 
         for _ in range(_MAX_DEMUX_ERRORS):
             try:
@@ -177,7 +177,7 @@ class PyavReader:
                 return
 
     def _open(self) -> "tuple[InputContainer, VideoStream]":
-        import av  # noqa: PLC0415  # the door to PyAV
+        import av  # the door to PyAV
 
         demuxer = self._kind.demuxer
         options = {"protocol_whitelist": "file", "format_whitelist": _whitelist(self._kind)}
@@ -247,11 +247,10 @@ class PyavReader:
 
 def _best_stream(container: "InputContainer", path: Path) -> "VideoStream":
     """Choose the movie among covers, thumbnails and previews."""
-    from av.stream import Disposition  # noqa: PLC0415  # the door to PyAV
+    from av.stream import Disposition  # the door to PyAV
 
     still = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
     streams = [stream for stream in container.streams.video if not stream.disposition & still]
-    streams = [stream for stream in streams if stream.codec_context is not None]
     if not streams:
         num_audio = len(container.streams.audio)
         found = f"{num_audio} audio and no video" if num_audio else "no video"
@@ -279,4 +278,4 @@ def _whitelist(container: Container) -> str:
 def _give_up_on_memory(error: Exception) -> None:
     """Let an exhausted memory limit end the video: to go on would only meet it again."""
     if isinstance(error, MemoryError):
-        raise MemoryError(str(error)) from error
+        raise error

@@ -45,7 +45,7 @@ def _is_edited(track: bytes, movie_rate: int) -> bool:
     if elst is None:
         return False
     edits = list(_edits(elst))
-    while edits and edits[0].media_time == -1:      # a delay before the first frame moves all alike
+    while edits and edits[0].media_time == -1:  # a delay before the first frame moves all alike
         edits.pop(0)
     if len(edits) != 1 or edits[0].rate != 0x10000:
         return True
@@ -134,7 +134,7 @@ def _file_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
         if size == 1:
             (size,) = struct.unpack_from(">Q", header, 8)
             skip = 16
-        if size < skip:                             # 0 means: up to the end of the file
+        if size < skip:  # 0 means: up to the end of the file
             size = _MAX_BOX_BYTES
         if kind == b"moov" and size > _MAX_BOX_BYTES:
             raise ValueError(f"a header of {size} bytes")

@@ -26,7 +26,9 @@ def digest_file(path: Path) -> str:
     except FileNotFoundError:
         raise InputError(f"{path}: wanted a file, found nothing at that path") from None
     except PermissionError:
-        raise InputError(f"{path}: wanted a readable file, but reading it is not permitted") from None
+        raise InputError(
+            f"{path}: wanted a readable file, but reading it is not permitted"
+        ) from None
     except OSError as error:
         raise InputError(f"{path}: wanted a readable file, got: {error.strerror}") from error
 

@@ -2,7 +2,7 @@
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,5 @@ class Orientation:
     @classmethod
     def of_frame(cls, frame: "VideoFrame") -> "Orientation":
         """Read the display matrix that a decoded frame carries."""
-        for data in frame.side_data:
-            if data.type.name == "DISPLAYMATRIX":
-                return cls.from_matrix(bytes(data))
-        return cls()
+        matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+        return cls() if matrix is None else cls.from_matrix(bytes(matrix))

@@ -191,7 +191,9 @@ def _sniff_stream(head: bytes) -> str | None:
 def _is_transport_stream(head: bytes) -> bool:
     """Look for a sync byte at the start of five packets on end; a cut file may begin inside one."""
     return any(
-        all(head[offset + step * packet : offset + step * packet + 1] == b"G" for packet in range(5))
+        all(
+            head[offset + step * packet : offset + step * packet + 1] == b"G" for packet in range(5)
+        )
         for step in _TS_PACKET_BYTES
         for offset in range(step)
     )

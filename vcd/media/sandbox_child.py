@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,15 @@ from numpy.typing import NDArray
 
 from vcd.core import Examination, InputError, Interval
 from vcd.media.confinement import confine, die_with_parent, rearm_cpu_limit
-from vcd.media.decode import sample_file
+from vcd.media.decode import load_decoders, sample_file
 from vcd.media.request import DecodeRequest
 from vcd.media.settings import MediaSettings
 
 __all__ = ["main"]
 
 _PROGRESS_EVERY_S = 0.5
-_MAX_MESSAGE_BYTES = 60_000
-_MAX_INTERVALS = 200
+_INTERVALS_A_MESSAGE = 200
+_MAX_SENTENCE = 2000
 
 
 class _Parent:
@@ -38,7 +37,7 @@ class _Parent:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
-    def send(self, kind: str, **fields: Any) -> None:
+    def send(self, kind: str, **fields: object) -> None:
         self._connection.send(json.dumps({"kind": kind, **fields}).encode("ascii"))
 
     def receive(self) -> dict[str, Any]:
@@ -86,6 +85,9 @@ class _SharedSink:
         """Forget what was not handed over."""
         self._times = []
 
+    def begin(self, decoder: str) -> None:
+        self._parent.send("decoder", name=decoder)
+
     def progress(self, position_s: float) -> None:
         now_s = time.monotonic()
         if now_s - self._told_s >= _PROGRESS_EVERY_S:
@@ -97,7 +99,9 @@ class _SharedSink:
         self._free.append(slot)
 
     def _capacity(self, frame_bytes: int) -> int:
-        return max(1, min(self._settings.max_batch_frames, self._settings.slot_bytes // frame_bytes))
+        return max(
+            1, min(self._settings.max_batch_frames, self._settings.slot_bytes // frame_bytes)
+        )
 
     def _hand_over(self) -> None:
         self._parent.send(
@@ -122,7 +126,7 @@ def main(arguments: list[str]) -> None:
 
     Args:
         arguments: descriptors of the socket and of the shared memory, the parent's process id,
-            the settings in JSON, and optionally the name of a fault for the tests.
+            and the settings in JSON.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parser = argparse.ArgumentParser()
@@ -133,11 +137,11 @@ def main(arguments: list[str]) -> None:
     die_with_parent(options.parent)
     settings = MediaSettings(**options.settings)
     parent = _Parent(socket.socket(fileno=options.socket))
-    with mmap.mmap(options.memory, 2 * settings.slot_bytes) as memory:
-        _warm_up()
-        held = confine(max_memory_bytes=settings.max_memory_bytes)
-        parent.send("ready", held=list(held))
-        _serve(parent, _SharedSink(parent, memory, settings), settings)
+    memory = mmap.mmap(options.memory, 2 * settings.slot_bytes)
+    load_decoders()
+    held = confine(max_memory_bytes=settings.max_memory_bytes)
+    parent.send("ready", held=list(held))
+    _serve(parent, _SharedSink(parent, memory, settings), settings)
 
 
 def _serve(parent: _Parent, sink: _SharedSink, settings: MediaSettings) -> None:
@@ -147,17 +151,17 @@ def _serve(parent: _Parent, sink: _SharedSink, settings: MediaSettings) -> None:
             sink.freed(message["slot"])
         elif message["kind"] == "decode":
             rearm_cpu_limit(settings.max_stall_s)
-            parent.send("done", **_decode(message, sink, settings))
+            _answer(parent, _decode(message, sink, settings))
             sink.drop()
 
 
 def _decode(
     message: dict[str, Any], sink: _SharedSink, settings: MediaSettings
-) -> dict[str, Any]:
+) -> Examination | str:
     """Decode one video; whatever goes wrong becomes a sentence about it."""
     path = message["path"]
     try:
-        found = sample_file(
+        return sample_file(
             _request(message),
             settings,
             sink,
@@ -165,13 +169,12 @@ def _decode(
             may_use_decord=message["may_use_decord"],
         )
     except InputError as error:
-        return {"refused": str(error)}
+        return str(error)
     except MemoryError:
         limit_mib = settings.max_memory_bytes // 2**20
-        return {"refused": f"{path}: wanted to decode it within {limit_mib} MiB, it needs more"}
+        return f"{path}: wanted to decode it within {limit_mib} MiB of memory, it needs more"
     except Exception as error:  # noqa: BLE001  # one bad file never ends the run
-        return {"refused": f"{path}: wanted a video, its decoder gave up: {error!r}"[:1000]}
-    return _written(found)
+        return f"{path}: wanted a video, its decoder gave up: {error!r}"[:_MAX_SENTENCE]
 
 
 def _request(message: dict[str, Any]) -> DecodeRequest:
@@ -186,20 +189,20 @@ def _request(message: dict[str, Any]) -> DecodeRequest:
     )
 
 
-def _written(found: Examination) -> dict[str, Any]:
-    """Write an examination as numbers; a file with very many holes loses the last ones' bounds."""
-    if found.video is None:
-        return {"refused": found.refused}
-    examined = [[part.start_s, part.end_s] for part in found.examined[:_MAX_INTERVALS]]
-    skipped = [
-        [part.interval.start_s, part.interval.end_s, part.reason]
-        for part in found.skipped[:_MAX_INTERVALS]
-    ]
-    return {
-        "refused": None,
-        "decoder": found.decoder,
-        "size": [found.video.width_px, found.video.height_px],
-        "duration_s": found.video.duration_s,
-        "examined": examined,
-        "skipped": skipped,
-    }
+def _answer(parent: _Parent, found: Examination | str) -> None:
+    """Report on a video as numbers and a sentence, in messages of bounded size."""
+    if isinstance(found, str) or found.video is None:
+        parent.send("done", refused=found if isinstance(found, str) else found.refused)
+        return
+    examined = [[part.start_s, part.end_s] for part in found.examined]
+    skipped = [[part.interval.start_s, part.interval.end_s, part.reason] for part in found.skipped]
+    for first in range(0, max(len(examined), len(skipped)), _INTERVALS_A_MESSAGE):
+        stop = first + _INTERVALS_A_MESSAGE
+        parent.send("account", examined=examined[first:stop], skipped=skipped[first:stop])
+    parent.send(
+        "done",
+        refused=None,
+        decoder=found.decoder,
+        size=[found.video.width_px, found.video.height_px],
+        duration_s=found.video.duration_s,
+    )

@@ -6,7 +6,7 @@ geometrically; a shard that is mostly dead is written anew whatever its size.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vcd.search.manifest import RefEntry, ShardEntry
 from vcd.search.shards import ShardPart
@@ -18,29 +18,29 @@ MAX_SHARD_BYTES = 256 * 2**20
 
 
 def shards_to_rewrite(
-    shards: Mapping[str, ShardEntry],
-    refs: Mapping[str, RefEntry],
-    waiting: Mapping[str, ShardPart],
+    shards: Iterable[ShardEntry], refs: Sequence[RefEntry], waiting: Sequence[ShardPart]
 ) -> list[ShardEntry]:
     """Choose the shards whose live rows go into the next ones.
 
     Args:
-        shards: all there are, by digest.
-        refs: all references, by id; one that is in no shard yet is in ``waiting``.
-        waiting: what will be written anyway, by id.
+        shards: all there are.
+        refs: those that are in shards.
+        waiting: what will be written anyway.
     """
     live_rows: Counter[str] = Counter()
-    for ref in refs.values():
+    for ref in refs:
         live_rows[ref.shard] += ref.num_rows
-    live = [shard for shard in shards.values() if shard.digest in live_rows]
-    dead = [shard for shard in live if 2 * live_rows[shard.digest] < shard.num_rows]
-    total_bytes = sum(part.num_bytes for part in waiting.values())
-    total_bytes += sum(_live_bytes(shard, live_rows) for shard in dead)
-    chosen = list(dead)
-    if not waiting and not dead:
+    live = sorted(
+        (shard for shard in shards if shard.digest in live_rows),
+        key=lambda each: (each.num_bytes, each.digest),
+    )
+    chosen = [shard for shard in live if 2 * live_rows[shard.digest] < shard.num_rows]
+    if not waiting and not chosen:
         return []
-    for shard in sorted(live, key=lambda each: (each.num_bytes, each.digest)):
-        if shard in dead:
+    total_bytes = sum(part.num_bytes for part in waiting)
+    total_bytes += sum(_live_bytes(shard, live_rows) for shard in chosen)
+    for shard in live:
+        if shard in chosen:
             continue
         num_bytes = _live_bytes(shard, live_rows)
         if num_bytes > 2 * total_bytes or num_bytes + total_bytes > MAX_SHARD_BYTES:

@@ -29,16 +29,15 @@ from vcd.core import (
     Video,
 )
 from vcd.search.compaction import grouped_parts, shards_to_rewrite
+from vcd.search.index import check_factory
 from vcd.search.info import IndexInfo
-from vcd.search.layout import as_setup_error, check_free, orphans
+from vcd.search.layout import as_setup_error, check_free, opened_manifest, orphans, publish_manifest
 from vcd.search.manifest import (
     MANIFEST_NAME,
     Manifest,
     RefEntry,
     ShardEntry,
     descriptor_digest,
-    manifest_bytes,
-    read_manifest,
 )
 from vcd.search.publication import WriterLock, publish_file, remove_files
 from vcd.search.shards import ShardPart, map_shard, shard_path, write_shard
@@ -48,7 +47,7 @@ __all__ = ["MAX_WAITING_BYTES", "IndexWriter"]
 MAX_WAITING_BYTES = 64 * 2**20
 """Descriptors that wait in memory: eight hours of video at 2 Hz and 256 dimensions."""
 _NOT_WRITTEN = ""
-"""Shard of a reference that still waits in memory; never in a manifest."""
+"""Shard of a reference that waits in memory; never in a manifest."""
 _logger = logging.getLogger(__name__)
 
 
@@ -68,8 +67,8 @@ class IndexWriter:
         self._lock = lock
         self._refs = {ref.video.id: ref for ref in manifest.refs}
         self._shards = {shard.digest: shard for shard in manifest.shards}
-        self._waiting: dict[str, ShardPart] = {}
-        self._is_changed = not (directory / MANIFEST_NAME).exists()
+        self._waiting: dict[str, tuple[RefEntry, ShardPart]] = {}
+        self._is_changed = False
         self._is_broken = False
         self._remove_orphans()
 
@@ -93,16 +92,19 @@ class IndexWriter:
             factory: FAISS factory string; None keeps what the index has, ``Flat`` in a new one.
 
         Raises:
-            SetupError: another space or rate, another writer, not an index, or damaged.
+            SetupError: another space or rate, another writer, not an index, damaged, or a
+                factory string that FAISS does not understand.
         """
-        with as_setup_error(path, "opened for writing"):
+        if factory is not None:
+            check_factory(space.dim, factory)
+        with as_setup_error(f"{path}: the index cannot be opened for writing"):
             if not (path / MANIFEST_NAME).exists():
                 check_free(path)
                 path.mkdir(parents=True, exist_ok=True)
             lock = WriterLock(path)
         try:
-            manifest = _manifest_for(path, space=space, rate_hz=rate_hz, weights=weights)
-            writer = cls(path, manifest, lock)
+            new = Manifest(space=space, weights=weights, rate_hz=rate_hz, factory=factory or "Flat")
+            writer = cls(path, opened_manifest(path, new), lock)
             writer._choose_factory(factory)
         except BaseException:
             lock.release()
@@ -112,10 +114,10 @@ class IndexWriter:
     @property
     def info(self) -> IndexInfo:
         """What the index will hold once everything is published."""
-        return IndexInfo.from_entries(self._published, self._refs.values())
+        return IndexInfo.from_entries(self._published, self._entries().values())
 
     def __contains__(self, ref_id: str) -> bool:
-        return ref_id in self._refs
+        return ref_id in self._refs or ref_id in self._waiting
 
     def add(
         self, video: Video, descriptors: Descriptors, *, skipped: tuple[Skipped, ...] = ()
@@ -134,7 +136,7 @@ class IndexWriter:
         if descriptors.video_id != video.id:
             raise ValueError(f"{video.id}: the descriptors are those of {descriptors.video_id}")
         part = ShardPart.from_descriptors(descriptors)
-        self._refs[video.id] = RefEntry(
+        entry = RefEntry(
             video=video,
             digest=descriptor_digest(descriptors),
             shard=_NOT_WRITTEN,
@@ -144,9 +146,9 @@ class IndexWriter:
             num_frames=len(part.frames),
             skipped=skipped,
         )
-        self._waiting[video.id] = part
         self._is_changed = True
-        if sum(waiting.num_bytes for waiting in self._waiting.values()) >= MAX_WAITING_BYTES:
+        self._waiting[video.id] = (entry, part)
+        if sum(waiting.num_bytes for _, waiting in self._waiting.values()) >= MAX_WAITING_BYTES:
             self._write_shards([])
 
     def remove(self, ref_id: str) -> None:
@@ -155,10 +157,10 @@ class IndexWriter:
         Raises:
             InputError: there is none of this id.
         """
-        self._entry(ref_id)
-        del self._refs[ref_id]
-        self._waiting.pop(ref_id, None)
+        self._check_known(ref_id)
         self._is_changed = True
+        self._refs.pop(ref_id, None)
+        self._waiting.pop(ref_id, None)
 
     def exclude(self, ref_id: str, excluded: Iterable[Interval]) -> None:
         """Say which stretches of a reference are never searched; the descriptors stay.
@@ -167,8 +169,13 @@ class IndexWriter:
             InputError: there is none of this id.
         """
         intervals = tuple(sorted(excluded))
-        self._refs[ref_id] = replace(self._entry(ref_id), excluded=intervals)
+        self._check_known(ref_id)
         self._is_changed = True
+        if ref_id in self._waiting:
+            entry, part = self._waiting[ref_id]
+            self._waiting[ref_id] = (replace(entry, excluded=intervals), part)
+        else:
+            self._refs[ref_id] = replace(self._refs[ref_id], excluded=intervals)
 
     def publish(self) -> None:
         """Make what was added and removed count, at once and for good.
@@ -178,7 +185,9 @@ class IndexWriter:
         """
         if not self._is_changed:
             return
-        self._write_shards(shards_to_rewrite(self._shards, self._refs, self._waiting))
+        refs = [ref for ref_id, ref in self._refs.items() if ref_id not in self._waiting]
+        waiting = [part for _, part in self._waiting.values()]
+        self._write_shards(shards_to_rewrite(self._shards.values(), refs, waiting))
         live = {ref.shard for ref in self._refs.values()}
         manifest = replace(
             self._published,
@@ -186,9 +195,8 @@ class IndexWriter:
             shards=tuple(self._shards[digest] for digest in sorted(live)),
             refs=tuple(self._refs[ref_id] for ref_id in sorted(self._refs)),
         )
-        data = manifest_bytes(manifest)
         with self._writing():
-            publish_file(self._directory, lambda file: file.write(data), lambda _: MANIFEST_NAME)
+            publish_manifest(self._directory, manifest)
         self._published = manifest
         self._shards = {shard.digest: shard for shard in manifest.shards}
         self._is_changed = False
@@ -213,10 +221,12 @@ class IndexWriter:
         finally:
             self._lock.release()
 
-    def _entry(self, ref_id: str) -> RefEntry:
-        if ref_id not in self._refs:
+    def _entries(self) -> dict[str, RefEntry]:
+        return {**self._refs, **{ref_id: entry for ref_id, (entry, _) in self._waiting.items()}}
+
+    def _check_known(self, ref_id: str) -> None:
+        if ref_id not in self:
             raise InputError(f"{ref_id}: the index {self._directory} has no reference of this id")
-        return self._refs[ref_id]
 
     def _choose_factory(self, factory: str | None) -> None:
         if factory is not None and factory != self._factory:
@@ -225,9 +235,13 @@ class IndexWriter:
 
     def _write_shards(self, rewritten: Iterable[ShardEntry]) -> None:
         """Write what waits, and the live rows of some shards, as new shards."""
-        parts = [(self._refs[ref_id], part) for ref_id, part in self._waiting.items()]
+        parts = list(self._waiting.values())
         for entry in rewritten:
-            refs = [ref for ref in self._refs.values() if ref.shard == entry.digest]
+            refs = [
+                ref
+                for ref_id, ref in self._refs.items()
+                if ref.shard == entry.digest and ref_id not in self._waiting
+            ]
             shard = map_shard(self._directory, entry, refs)
             parts += [(ref, shard.part(ref)) for ref in refs]
         for group in grouped_parts(parts):
@@ -256,28 +270,14 @@ class IndexWriter:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
-            with as_setup_error(self._directory, "written"):
+            with as_setup_error(
+                f"{self._directory}: the index could not be written (what was published "
+                f"before, {len(self._published.refs)} references, still counts)"
+            ):
                 yield
-        except BaseException:
+        except SetupError:
             self._is_broken = True
             raise
 
     def _remove_orphans(self) -> None:
         remove_files(orphans(self._directory, self._shards, self._published.version))
-
-
-def _manifest_for(path: Path, *, space: DescriptorSpace, rate_hz: float, weights: str) -> Manifest:
-    if not (path / MANIFEST_NAME).exists():
-        return Manifest(space=space, weights=weights, rate_hz=rate_hz, factory="Flat")
-    manifest = read_manifest(path)
-    if manifest.space != space:
-        raise SetupError(
-            f"{path}: the index holds descriptors of {manifest.space}, made with "
-            f"{manifest.weights}; these would be of {space}, made with {weights}"
-        )
-    if manifest.rate_hz != rate_hz:
-        raise SetupError(
-            f"{path}: the index was sampled at {manifest.rate_hz} Hz, "
-            f"this would be sampled at {rate_hz} Hz"
-        )
-    return manifest

@@ -26,7 +26,10 @@ class ExactIndex(Index):
             SetupError: they are of several spaces.
             ValueError: two have the same id, or there are none and no space is given.
         """
-        self._refs = {ref.video_id: ref for ref in sorted(refs, key=lambda ref: ref.video_id)}
+        ordered = sorted(refs, key=lambda ref: ref.video_id)
+        self._refs = {ref.video_id: ref for ref in ordered}
+        if len(self._refs) != len(ordered):
+            raise ValueError("two references have the same id")
         spaces = {ref.space for ref in self._refs.values()} | ({space} if space else set())
         if len(spaces) > 1:
             raise SetupError(f"wanted references of one space, got {sorted(map(str, spaces))}")

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +35,13 @@ _MAX_TRAINING_ROWS = 500_000
 _TRAINING_SEED = 20_220_922
 _RANGE_CELLS = 4_000_000
 """Cells of one range search; all of them may be results."""
-_GPU_PART_ROWS = 262_144
+_PART_ROWS = 262_144
 _GPU_NEAREST = 1024
 """FAISS on a GPU gives at most 2,048 nearest rows."""
 _GPU_SLACK = 2e-3
 """A tensor core may round both factors to 11 bits."""
+_FaissObject: TypeAlias = Any
+"""FAISS has no types."""
 _logger = logging.getLogger(__name__)
 
 
@@ -123,14 +125,14 @@ class FaissIndex(Index):
             )
 
 
-def load_faiss() -> Any:  # noqa: ANN401  # FAISS has no types
+def load_faiss() -> _FaissObject:
     """Import FAISS with the one setting that makes small batches of queries fast.
 
     Raises:
         SetupError: it cannot be imported, for instance without CUDA 12 libraries.
     """
     try:
-        import faiss  # noqa: PLC0415  # takes 0.3 s and 200 MB, and Flat on a CPU needs none of it
+        import faiss
     except (ImportError, OSError, RuntimeError) as error:
         raise SetupError(f"FAISS cannot be imported: {error}") from error
     faiss.cvar.distance_compute_blas_threshold = 1
@@ -155,9 +157,8 @@ def _finder_for(path: Path, references: MappedReferences, settings: SearchSettin
         if not parts:
             return blocked
         return NearestFinder(parts, k=_GPU_NEAREST, slack=_GPU_SLACK, blocked=blocked)
-    faiss = load_faiss()
     positions = references.searched_positions()
-    index = _derived_index(faiss, path, references, positions)
+    index = _derived_index(path, references, positions)
     if index is None:
         _logger.info("%s: too few rows to train %s, searched exactly", path, factory)
         return blocked
@@ -170,7 +171,7 @@ def _finder_for(path: Path, references: MappedReferences, settings: SearchSettin
 class _RangeFinder:
     """Approximate: what a FAISS index finds near the floor."""
 
-    def __init__(self, index: Any, positions: NDArray[np.int64], *, slack: float) -> None:  # noqa: ANN401  # FAISS has no types
+    def __init__(self, index: _FaissObject, positions: NDArray[np.int64], *, slack: float) -> None:
         self._index = index
         self._positions = positions
         self._slack = slack
@@ -187,6 +188,8 @@ class _RangeFinder:
 
 def _gpu_parts(references: MappedReferences) -> list[Nearest]:
     """Put the searched rows on the GPU; nothing where FAISS sees none."""
+    if not any(Path("/dev").glob("nvidia[0-9]*")) and not Path("/dev/dxg").exists():
+        return []
     try:
         faiss = load_faiss()
         if faiss.get_num_gpus() == 0:
@@ -196,17 +199,20 @@ def _gpu_parts(references: MappedReferences) -> list[Nearest]:
         return []
     resources = faiss.StandardGpuResources()
     positions = references.searched_positions()
-    dim = references.manifest.space.dim
     parts = []
-    for first in range(0, len(positions), _GPU_PART_ROWS):
-        here = positions[first : first + _GPU_PART_ROWS]
-        index = faiss.GpuIndexFlatIP(resources, dim)
-        index.add(references.features_at(here))
-        parts.append(_nearest_of(index, here))
+    try:
+        for first in range(0, len(positions), _PART_ROWS):
+            here = positions[first : first + _PART_ROWS]
+            index = faiss.GpuIndexFlatIP(resources, references.manifest.space.dim)
+            index.add(references.features_at(here))
+            parts.append(_nearest_of(index, here))
+    except RuntimeError as error:
+        _logger.warning("searching on the CPU: the GPU cannot hold the index: %s", error)
+        return []
     return parts
 
 
-def _nearest_of(index: Any, positions: NDArray[np.int64]) -> Nearest:  # noqa: ANN401  # FAISS has no types
+def _nearest_of(index: _FaissObject, positions: NDArray[np.int64]) -> Nearest:
     def nearest(
         query: NDArray[np.float32], k: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -216,19 +222,19 @@ def _nearest_of(index: Any, positions: NDArray[np.int64]) -> Nearest:  # noqa: A
     return nearest
 
 
-def _empty_index(faiss: Any, dim: int, factory: str) -> Any:  # noqa: ANN401  # FAISS has no types
+def _empty_index(faiss: _FaissObject, dim: int, factory: str) -> _FaissObject:
     try:
         index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
         _try_range_search(index, dim)
     except (RuntimeError, AssertionError) as error:
         raise SetupError(
             f"FAISS cannot make an index {factory!r} of {dim} dimensions that can be searched "
-            f"by a floor: {str(error).strip().splitlines()[-1:]}"
+            f"by a floor: {str(error).strip().rpartition('Error: ')[2] or 'it gave no reason'}"
         ) from error
     return index
 
 
-def _try_range_search(index: Any, dim: int) -> None:  # noqa: ANN401  # FAISS has no types
+def _try_range_search(index: _FaissObject, dim: int) -> None:
     try:
         index.range_search(np.zeros((1, dim), dtype=np.float32), 1.0)
     except RuntimeError as error:
@@ -236,7 +242,9 @@ def _try_range_search(index: Any, dim: int) -> None:  # noqa: ANN401  # FAISS ha
             raise
 
 
-def _derived_index(path: Path, references: MappedReferences, positions: NDArray[np.int64]) -> Any:  # noqa: ANN401  # FAISS has no types
+def _derived_index(
+    path: Path, references: MappedReferences, positions: NDArray[np.int64]
+) -> _FaissObject:
     """Read the FAISS rows of this version, or make them; None when there are too few to train."""
     faiss = load_faiss()
     manifest = references.manifest
@@ -251,17 +259,17 @@ def _derived_index(path: Path, references: MappedReferences, positions: NDArray[
         index = _train_index(faiss, references, positions)
         _write_index(faiss, index, trained)
     if index is not None:
-        for first in range(0, len(positions), _GPU_PART_ROWS):
-            index.add(references.features_at(positions[first : first + _GPU_PART_ROWS]))
+        for first in range(0, len(positions), _PART_ROWS):
+            index.add(references.features_at(positions[first : first + _PART_ROWS]))
         _write_index(faiss, index, file)
     return index
 
 
 def _train_index(
-    faiss: Any,  # noqa: ANN401  # FAISS has no types
+    faiss: _FaissObject,
     references: MappedReferences,
     positions: NDArray[np.int64],
-) -> Any:  # noqa: ANN401  # FAISS has no types
+) -> _FaissObject:
     """Train once, on the rows there are; later references find it frozen."""
     manifest = references.manifest
     index = _empty_index(faiss, manifest.space.dim, manifest.factory)
@@ -278,13 +286,13 @@ def _train_index(
     return index
 
 
-def _read_index(faiss: Any, file: Path) -> Any:  # noqa: ANN401  # FAISS has no types
+def _read_index(faiss: _FaissObject, file: Path) -> _FaissObject:
     data = read_derived(file)
     if data is None:
         return None
     return faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
 
 
-def _write_index(faiss: Any, index: Any, file: Path) -> None:  # noqa: ANN401  # FAISS has no types
+def _write_index(faiss: _FaissObject, index: _FaissObject, file: Path) -> None:
     if index is not None:
         write_derived(file, faiss.serialize_index(index).data)

@@ -6,10 +6,16 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from vcd.core import DescriptorSpace, Interval, Skipped, Video
-from vcd.search.manifest import Manifest, RefEntry, read_manifest, version_of
+from vcd.core import DescriptorSpace, Interval, SetupError, Skipped, Video
+from vcd.search.manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    RefEntry,
+    read_manifest,
+    version_of,
+)
 
-__all__ = ["IndexInfo", "RefInfo", "read_info"]
+__all__ = ["IndexInfo", "RefInfo", "is_index", "read_info"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +106,18 @@ def _ref_info(ref: RefEntry) -> RefInfo:
         excluded=ref.excluded,
         skipped=ref.skipped,
     )
+
+
+def is_index(path: Path) -> bool:
+    """Tell whether there is an index, damaged or not.
+
+    Raises:
+        SetupError: that cannot be seen.
+    """
+    try:
+        return (path / MANIFEST_NAME).exists()
+    except OSError as error:
+        raise SetupError(f"{path}: cannot be looked into: {error.strerror}") from error
 
 
 def read_info(path: Path) -> IndexInfo:

@@ -11,13 +11,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vcd.core import SetupError
-from vcd.search.publication import TEMPORARY_SUFFIX
+from vcd.search.manifest import MANIFEST_NAME, Manifest, manifest_bytes, read_manifest
+from vcd.search.publication import LOCK_NAME, TEMPORARY_SUFFIX, publish_file
 from vcd.search.shards import shard_path
 
-__all__ = ["as_setup_error", "check_free", "derived_path", "orphans"]
+__all__ = [
+    "as_setup_error",
+    "check_free",
+    "derived_path",
+    "opened_manifest",
+    "orphans",
+    "publish_manifest",
+]
 
 _DERIVED_FOLDER = "derived"
-_OWN_NAMES = {"lock", "shards", _DERIVED_FOLDER}
 _VERSION_DIGITS = 16
 
 
@@ -53,25 +60,32 @@ def orphans(directory: Path, shards: Iterable[str], version: str) -> list[Path]:
 def check_free(path: Path) -> None:
     """Refuse to make an index where something else is.
 
+    A new index gets its manifest before its first shard, so shards without a
+    manifest are an index that lost it, and are left alone.
+
     Raises:
-        SetupError: the path is a file, or a directory with something of another's.
+        SetupError: the path is a file, or a directory with something in it.
     """
     if path.exists() and not path.is_dir():
         raise SetupError(f"{path}: wanted a directory for the index, found a file")
-    foreign = [
+    found = [
         each.name
         for each in (path.iterdir() if path.exists() else ())
-        if each.name not in _OWN_NAMES and each.suffix != TEMPORARY_SUFFIX
+        if each.name != LOCK_NAME and each.suffix != TEMPORARY_SUFFIX
     ]
-    if foreign:
+    if found:
         raise SetupError(
-            f"{path}: wanted an index or an empty directory, found {min(foreign)} and no index"
+            f"{path}: wanted an index or an empty directory, found {min(found)} and no "
+            f"{MANIFEST_NAME}"
         )
 
 
 @contextmanager
-def as_setup_error(path: Path, what: str) -> Iterator[None]:
+def as_setup_error(subject: str) -> Iterator[None]:
     """Turn what the file system says into a sentence.
+
+    Args:
+        subject: what could not be done.
 
     Raises:
         SetupError: the file system refused.
@@ -79,7 +93,38 @@ def as_setup_error(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        raise SetupError(f"{subject}: {error.strerror}") from error
+
+
+def opened_manifest(path: Path, new: Manifest) -> Manifest:
+    """Read the manifest, or publish a new one when there is none.
+
+    Raises:
+        SetupError: there is one of another space or rate, or it is damaged.
+    """
+    if not (path / MANIFEST_NAME).exists():
+        with as_setup_error(f"{path}: the index could not be made"):
+            publish_manifest(path, new)
+        return new
+    manifest = read_manifest(path)
+    if manifest.space != new.space:
         raise SetupError(
-            f"{path}: the index could not be {what}: {error.strerror}; "
-            "what was published before still counts"
-        ) from error
+            f"{path}: the index holds descriptors of {manifest.space}, made with "
+            f"{manifest.weights}; these would be of {new.space}, made with {new.weights}"
+        )
+    if manifest.rate_hz != new.rate_hz:
+        raise SetupError(
+            f"{path}: the index was sampled at {manifest.rate_hz} Hz, "
+            f"this would be sampled at {new.rate_hz} Hz"
+        )
+    return manifest
+
+
+def publish_manifest(path: Path, manifest: Manifest) -> None:
+    """Put a manifest in the place of the one before.
+
+    Raises:
+        OSError: it could not be written; the one before still counts.
+    """
+    data = manifest_bytes(manifest)
+    publish_file(path, lambda file: file.write(data), lambda _: MANIFEST_NAME)

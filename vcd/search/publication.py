@@ -15,8 +15,9 @@ from typing import BinaryIO, TypeVar
 
 from vcd.core import SetupError
 
-__all__ = ["TEMPORARY_SUFFIX", "WriterLock", "publish_file", "remove_files"]
+__all__ = ["LOCK_NAME", "TEMPORARY_SUFFIX", "WriterLock", "publish_file", "remove_files"]
 
+LOCK_NAME = "lock"
 TEMPORARY_SUFFIX = ".part"
 _Result = TypeVar("_Result")
 _logger = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class WriterLock:
         Raises:
             SetupError: another process holds it; the sentence names it.
         """
-        path = directory / "lock"
+        path = directory / LOCK_NAME
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,11 +21,12 @@ class SearchSettings:
 
     min_pair_score: float = 0.3
     """Best similarity that a pair needs to be aligned. Larger aligns fewer pairs. The default
-    leaves the decision to the floor and to ``min_pair_hits``."""
+    leaves the decision to the floor."""
 
-    min_pair_hits: int = 2
-    """Pairs of similar frames that a pair of videos needs to be aligned; a pair with a one-frame
-    video needs one. Larger ignores more chance hits and, from about 5 on, copies of 3 s."""
+    min_pair_hits: int = 1
+    """Pairs of similar frames that a pair of videos needs to be aligned; a pair with an image
+    needs one. Larger ignores more chance hits and, from about 5 on, copies of 3 s. The default
+    leaves the decision to the scores."""
 
     max_pairs: int = 1000
     """Safety cap on the candidates of one query, best first; what it cuts is counted in the
@@ -38,7 +39,7 @@ class SearchSettings:
     """Hits kept of one pair for each row of the query, best first. Larger shows alignment more
     repetitions; 5 is what temporal networks are published with (VCSL)."""
 
-    max_kept_hits: int = 2_000_000
+    max_kept_hits: int = 1_000_000
     """Hits kept of one query over all pairs, best first; bounds memory to about 200 bytes times
     this. Larger loses less when a query is similar to everything."""
 

@@ -30,6 +30,7 @@ __all__ = [
     "load_batches",
     "pack_photos",
     "ramped",
+    "read_held_out",
     "size_at",
 ]
 
@@ -123,6 +124,22 @@ def pack_photos(paths: Sequence[Path], *, short_px: int, file: Path) -> PackedPh
     first = np.concatenate([[0], np.cumsum(shapes.prod(axis=1) * 3)]).astype(np.int64)
     levels = np.memmap(file, dtype=np.uint8, mode="r")
     return PackedPhotos(names=tuple(names), levels=levels, first=first, sizes=shapes)
+
+
+def read_held_out(folder: Path, *, every: int, short_px: int = 320) -> list[NDArray[np.uint8]]:
+    """Decode the photographs of a folder that training does not see; unreadable ones are skipped.
+
+    Raises:
+        SetupError: there is no such folder or no photograph in it.
+    """
+    photos = []
+    for path in find_photos(folder):
+        if is_held_out(path.name, every=every):
+            try:
+                photos.append(_decode(path, short_px))
+            except InputError as error:
+                logger.warning("left out: %s", error)
+    return photos
 
 
 def _decode(path: Path, short_px: int) -> NDArray[np.uint8]:

@@ -38,17 +38,18 @@ class LossSettings:
         end_entropy: its weight after the ramp; larger spreads strangers further apart, which is
             what one global threshold needs. SSCD publishes 30 for batches of 4,096.
         ramp_fraction: share of all steps over which the weight rises.
-        bank_rows: descriptors of earlier steps kept as further negatives; 0 keeps none.
+        bank_rows: descriptors of earlier steps kept as further negatives; 0 keeps none, which is
+            what the bundled weights were trained with.
         bank_from_fraction: share of all steps before the bank is used: early descriptors move
-            too fast to be worth comparing with.
+            too fast to be compared with, and a run that did so collapsed.
     """
 
     temperature: float = 0.05
     start_entropy: float = 0.5
     end_entropy: float = 5.0
     ramp_fraction: float = 0.65
-    bank_rows: int = 4096
-    bank_from_fraction: float = 0.05
+    bank_rows: int = 0
+    bank_from_fraction: float = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,132 @@
+"""Bounds below the sampling grid, on made footage of which the truth is known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from vcd.align import AlignSettings, align_pair
+from vcd.core import InputError
+
+SETTINGS = AlignSettings()
+
+
+def _errors(copy, settings, denser=None):
+    accepted = align_pair(copy.query, copy.ref, copy.tally, settings, denser=denser).accepted
+    assert len(accepted) == 1
+    found = accepted[0]
+    bounds = (found.query.start_s, found.query.end_s, found.ref.start_s, found.ref.end_s)
+    return np.abs(np.subtract(bounds, copy.truth))
+
+
+def _copies(made):
+    rng = np.random.default_rng(0)
+    return [
+        made.edited_copy(
+            seed,
+            length_s=rng.uniform(5, 20),
+            slope=rng.choice([1.0, rng.uniform(0.65, 1.6)]),
+            q_start_s=rng.uniform(3, 15),
+            r_start_s=rng.uniform(2, 20),
+        )
+        for seed in range(25)
+    ]
+
+
+def test_dense_sampling_brings_bounds_within_a_tenth_of_a_second(made):
+    copies = _copies(made)
+
+    grid = np.array([_errors(c, dataclasses.replace(SETTINGS, refine=False)) for c in copies])
+    line = np.array([_errors(c, SETTINGS) for c in copies])
+    dense = np.array([_errors(c, SETTINGS, c.denser) for c in copies])
+
+    assert np.median(dense) < 0.06
+    assert np.percentile(dense, 90) < 0.15
+    assert np.median(line[:, 2:]) < np.median(grid[:, 2:])
+    assert np.median(dense) < 0.5 * np.median(grid)
+
+
+@pytest.mark.parametrize("length_s", [8.0, 8.3, 20.1])
+def test_a_full_length_copy_has_full_length(made, length_s):
+    footage = made.Footage(1, 40.0)
+    query = made.describe("q", footage.at, 0.0, length_s)
+    ref = made.describe("r", footage.at, 0.0, length_s, noise=0.0)
+
+    found = align_pair(query, ref, made.tally(query, ref), SETTINGS).accepted[0]
+
+    assert (found.query.start_s, found.query.end_s) == (0.0, length_s)
+    assert (found.ref.start_s, found.ref.end_s) == (0.0, length_s)
+
+
+def test_a_full_length_copy_of_a_still_video_has_full_length(made):
+    footage = made.Footage(1, 40.0, drift=0.001, shot_s=1e6)
+    query = made.describe("q", footage.at, 0.0, 15.0, noise=0.2)
+    ref = made.describe("r", footage.at, 0.0, 15.0, noise=0.0)
+
+    found = align_pair(query, ref, made.tally(query, ref), SETTINGS).accepted[0]
+
+    assert (found.query.start_s, found.query.end_s) == (0.0, 15.0)
+    assert (found.ref.start_s, found.ref.end_s) == (0.0, 15.0)
+
+
+def test_a_whole_reference_inside_another_video_has_its_full_length(made):
+    copy = made.edited_copy(3, length_s=10.0, q_start_s=6.2, r_start_s=0.0)
+
+    found = align_pair(copy.query, copy.ref, copy.tally, SETTINGS).accepted[0]
+
+    assert found.ref.start_s == 0.0
+    assert found.query.start_s == pytest.approx(6.2, abs=0.25)
+
+
+def test_bounds_stay_inside_both_videos(made):
+    for seed in range(10):
+        copy = made.edited_copy(seed, length_s=9.7, q_start_s=0.1, r_start_s=50.2, tail_s=0.1)
+
+        for denser in (None, copy.denser):
+            for found in align_pair(
+                copy.query, copy.ref, copy.tally, SETTINGS, denser=denser
+            ).accepted:
+                for side, video in ((found.query, copy.query), (found.ref, copy.ref)):
+                    assert video.timeline.start_s[0] <= side.start_s
+                    assert side.end_s <= video.timeline.end_s[-1]
+
+
+def test_a_query_that_cannot_be_sampled_again_keeps_its_bounds(made):
+    copy = made.edited_copy(2, length_s=10.0)
+
+    def broken(interval, rate_hz):
+        raise InputError("q: wanted frames, the file is gone")
+
+    plain = align_pair(copy.query, copy.ref, copy.tally, SETTINGS)
+
+    assert align_pair(copy.query, copy.ref, copy.tally, SETTINGS, denser=broken) == plain
+
+
+def test_only_bounds_inside_the_query_are_sampled_again(made):
+    copy = made.edited_copy(2, length_s=10.0, q_start_s=0.0)
+    asked = []
+
+    def recording(interval, rate_hz):
+        asked.append((interval, rate_hz))
+        return copy.denser(interval, rate_hz)
+
+    align_pair(copy.query, copy.ref, copy.tally, SETTINGS, denser=recording)
+
+    assert len(asked) == 1
+    assert asked[0][0].start_s < 10.0 < asked[0][0].end_s
+    assert asked[0][1] == SETTINGS.refine_rate_hz
+
+
+def test_an_outlier_does_not_tilt_the_line(made, rng):
+    from vcd.align.frames import FrameView
+    from vcd.align.refine import fit_robust_line
+
+    rows = made.unit(rng.normal(size=(60, 64)))
+    query = FrameView.of(made.from_features("q", rows), 0)
+    path = np.stack([np.arange(5, 35), np.arange(10, 40)], axis=1)
+    path[-2:, 1] += 6
+
+    line = fit_robust_line(query, query, path, SETTINGS)
+
+    assert line.slope == pytest.approx(1.0, abs=1e-3)
+    assert line.intercept == pytest.approx(2.5, abs=0.02)
