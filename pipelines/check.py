@@ -10,11 +10,17 @@ from typing import Any
 
 from pipelines import console
 from pipelines.cli import verb_parser
-from pipelines.detection import denser_for, open_dense_pool, open_detector, requests_for
+from pipelines.detection import (
+    denser_for,
+    open_dense_pool,
+    open_detector,
+    refuse_other_space,
+    requests_for,
+)
 from pipelines.items import Item, Items, find_items
 from pipelines.report_files import MATCH_WRITERS, ReportLog, reports_document, write_matches
 from vcd.core import Descriptors, Examination, Index, MatchReport
-from vcd.core.codec import encode_matches
+from vcd.core.codec import encode_matches, json_number
 from vcd.detector import Detector
 from vcd.media import DecodePool
 from vcd.search import open_index, read_info
@@ -43,6 +49,7 @@ def main(argv: Sequence[str]) -> int:
     items = find_items(arguments.paths)
     with contextlib.ExitStack() as stack:
         detector = stack.enter_context(open_detector(arguments.config, overrides))
+        refuse_other_space(arguments.index, info, detector)
         run = _Run(
             detector=detector,
             dense_pool=stack.enter_context(open_dense_pool(arguments.config)),
@@ -131,7 +138,7 @@ class _Run:
             "num_refs": len(self.index.ref_ids),
             "index_version": self.index.version,
             "settings_digest": self.detector.settings_digest,
-            "min_score": self.detector.align.min_score,
+            "min_score": json_number(self.detector.align.min_score),
         }
 
 

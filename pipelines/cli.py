@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code; never raises."""
     arguments, wants_debug = _split_debug(sys.argv[1:] if argv is None else argv)
     wants_debug = wants_debug or os.environ.get("VCD_DEBUG", "") not in ("", "0")
-    _log_to_stderr(logging.DEBUG if wants_debug else logging.WARNING)
+    _log_to_stderr(wants_debug=wants_debug)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = _run_verb(arguments)
@@ -149,8 +149,12 @@ def _split_debug(argv: Sequence[str]) -> tuple[list[str], bool]:
     return [*flags, *argv[end:]], len(flags) < end
 
 
-def _log_to_stderr(level: int) -> None:
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+def _log_to_stderr(*, wants_debug: bool) -> None:
+    """Let this package warn; other libraries are heard when they fail, or in debugging."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger().setLevel(logging.INFO if wants_debug else logging.ERROR)
+    for name in ("vcd", "pipelines"):
+        logging.getLogger(name).setLevel(logging.DEBUG if wants_debug else logging.WARNING)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

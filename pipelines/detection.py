@@ -8,12 +8,28 @@ from pathlib import Path
 
 from pipelines.items import Item
 from vcd.config import load_settings, settings_digest
-from vcd.core import Denser, Descriptors, Examination, InputError, Interval
+from vcd.core import (
+    Denser,
+    Descriptors,
+    DescriptorSpace,
+    Examination,
+    InputError,
+    Interval,
+    SetupError,
+)
 from vcd.descriptors import Describer
 from vcd.detector import Detector
 from vcd.media import DecodePool, DecodeRequest, digest_file
+from vcd.search import IndexInfo
 
-__all__ = ["denser_for", "open_dense_pool", "open_detector", "refusal", "requests_for"]
+__all__ = [
+    "denser_for",
+    "open_dense_pool",
+    "open_detector",
+    "refusal",
+    "refuse_other_space",
+    "requests_for",
+]
 
 
 @contextmanager
@@ -49,6 +65,25 @@ def open_detector(config: Path | None, overrides: Mapping[str, object]) -> Itera
 def open_dense_pool(config: Path | None) -> DecodePool:
     """Start one more decoding child, for stretches that are looked at again more densely."""
     return DecodePool(replace(load_settings(config, {}).media, num_children=1))
+
+
+def refuse_other_space(path: Path, info: IndexInfo, detector: Detector) -> None:
+    """Stop before anything is decoded if the index was made with other weights.
+
+    Raises:
+        SetupError: the index and the weights belong to different descriptor spaces.
+    """
+    wanted, found = info.space, detector.describer.space
+    if wanted != found:
+        raise SetupError(
+            f"{path}: the index holds descriptors of space {_named(wanted)} but the weights "
+            f"{info.weights} now give {_named(found)}: use the weights it was made with, "
+            "or make a new index"
+        )
+
+
+def _named(space: DescriptorSpace) -> str:
+    return f"{space.name} ({space.dim}-d, {space.fingerprint[:12]})"
 
 
 def requests_for(

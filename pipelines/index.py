@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines import console
 from pipelines.cli import verb_parser
-from pipelines.detection import open_detector, requests_for
+from pipelines.detection import open_detector, refuse_other_space, requests_for
 from pipelines.items import Item, find_items
 from vcd.config import load_settings
 from vcd.core import Descriptors, Examination, InputError, SetupError
@@ -53,6 +53,8 @@ def _add(argv: Sequence[str]) -> int:
     items = find_items(arguments.paths, taken=run.taken())
     with contextlib.ExitStack() as stack:
         detector = stack.enter_context(open_detector(arguments.config, overrides))
+        if info is not None:
+            refuse_other_space(arguments.index, info, detector)
         writer = IndexWriter.open(
             arguments.index,
             space=detector.describer.space,

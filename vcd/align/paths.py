@@ -32,6 +32,9 @@ _BEND_GAIN = 0.4
 _MIN_BEND_GAIN = 2.5
 """Squared cells that two lines must explain; a few cells always fit two lines better."""
 
+_ONE_LINE = 0.8
+"""Part of a path's evidence that a single line must collect for its bends to be wandering."""
+
 _NEAR_LINE = 1.0
 """Cells this near to a first fit decide the second one."""
 
@@ -87,7 +90,7 @@ def straight_pieces(
         Boxes that begin and end at a matching frame; none shorter than ``min_frames`` or
         below ``min_evidence``.
     """
-    ranges = _straight_ranges(path, settings.max_step_frames)
+    ranges = _straight_ranges(path, similarity_QR, settings)
     boxes = []
     for first, stop in ranges:
         piece = path[first:stop]
@@ -118,14 +121,16 @@ def contains(outer: Iterable[ScoredBox], box: Box) -> ScoredBox | None:
     return None
 
 
-def _straight_ranges(path: NDArray[np.int64], max_step: int) -> list[tuple[int, int]]:
+def _straight_ranges(
+    path: NDArray[np.int64], similarity_QR: NDArray[np.float32], settings: AlignSettings
+) -> list[tuple[int, int]]:
     """Cut [0, P) at bends and at too long steps: ``[####/####)`` -> ``[####) [####)``."""
-    whole = path.astype(np.float64)
-    cuts = [0, *(np.flatnonzero(np.diff(path[:, 0]) > max_step) + 1).tolist(), len(path)]
+    too_long = np.diff(path[:, 0]) > settings.max_step_frames
+    cuts = [0, *(np.flatnonzero(too_long) + 1).tolist(), len(path)]
     pending, done = list(pairwise(cuts)), []
     while pending:
         first, stop = pending.pop()
-        cut = _bend(whole[first:stop])
+        cut = _bend(path[first:stop], similarity_QR, settings)
         if cut is None:
             done.append((first, stop))
         else:
@@ -133,21 +138,45 @@ def _straight_ranges(path: NDArray[np.int64], max_step: int) -> list[tuple[int, 
     return sorted(done)
 
 
-def _bend(path: NDArray[np.float64]) -> int | None:
+def _bend(
+    cells: NDArray[np.int64], similarity_QR: NDArray[np.float32], settings: AlignSettings
+) -> int | None:
     """Find where two lines explain the path much better than one does."""
-    if len(path) < 6:
+    if len(cells) < 6:
         return None
+    path = cells.astype(np.float64)
     residual, total = _residual(path)
     steps = np.diff(path[:, 0])
     at_gap = bool((steps >= _GAP_STEP).any()) and total > _GAP_RESIDUAL**2 * len(path)
-    if np.abs(residual).max() <= _MAX_RESIDUAL and not at_gap:
+    off_line = bool(np.abs(residual).max() > _MAX_RESIDUAL)
+    if not (off_line or at_gap):
         return None
     split = _split_errors(path)
-    if np.abs(residual).max() <= _MAX_RESIDUAL:
+    if not off_line:
         split[steps[2:-2] < _GAP_STEP] = np.inf
     best = int(split.argmin())
-    is_better = split[best] < _BEND_GAIN * total and total - split[best] > _MIN_BEND_GAIN
-    return best + 3 if is_better else None
+    if split[best] >= _BEND_GAIN * total or total - split[best] <= _MIN_BEND_GAIN:
+        return None
+    wanders = off_line and steps[best + 2] < _GAP_STEP
+    if wanders and _fits_one_line(cells, residual, similarity_QR, settings):
+        return None
+    return best + 3
+
+
+def _fits_one_line(
+    cells: NDArray[np.int64],
+    residual: NDArray[np.float64],
+    similarity_QR: NDArray[np.float32],
+    settings: AlignSettings,
+) -> bool:
+    """Whether one line collects nearly the evidence that a wandering path does."""
+    rows, cols = cells[:, 0], cells[:, 1]
+    centre = np.round(cols - residual).astype(np.int64)
+    around = np.clip(centre[:, None] + np.array([-1, 0, 1]), 0, similarity_QR.shape[1] - 1)
+    on_line = similarity_QR[rows[:, None], around].max(axis=1)
+    gained = cell_weights(on_line, settings.min_similarity).sum()
+    on_path = cell_weights(similarity_QR[rows, cols], settings.min_similarity).sum()
+    return bool(gained >= _ONE_LINE * on_path)
 
 
 def _residual(path: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

@@ -1,7 +1,6 @@
 """Bring the bounds of a match below the sampling grid.
 
-    1. a line through the path, by robust least squares, with ref positions read
-       between the columns of the similarity profile;
+    1. the line that the copy follows (lines.py);
     2. each end lies between the last frame that matches and the first that does
        not, so half-way;
     3. where the query can be sampled again more densely around a bound, at the
@@ -18,19 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcd.align.frames import FrameView
+from vcd.align.lines import fit_time_line
 from vcd.align.paths import Line
 from vcd.align.settings import AlignSettings
 from vcd.core.errors import InputError
 from vcd.core.protocols import Denser
 from vcd.core.timeline import Interval
 
-__all__ = ["fit_robust_line", "refine_bounds"]
-
-_ROUNDS = 8
-"""Re-weightings of the robust fit; it has settled after four or five."""
-
-_MIN_RESIDUAL_FRAMES = 0.1
-"""Scale below which residuals are taken for rounding, not for outliers."""
+__all__ = ["refine_bounds"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,7 +55,7 @@ def refine_bounds(
         settings: range of speeds, and how densely to sample again.
         denser: describes a stretch of the query at a higher rate.
     """
-    line = fit_robust_line(query, ref, path, settings)
+    line = fit_time_line(query, ref, path, settings)
     ends = _Ends(query=query, ref=ref, path=path, line=line, settings=settings)
     start_s, start_is_edge = _coarse_bound(ends, forward=False)
     end_s, end_is_edge = _coarse_bound(ends, forward=True)
@@ -70,58 +64,6 @@ def refine_bounds(
     if denser is not None and not end_is_edge:
         end_s = _dense_bound(ends, end_s, denser, forward=True)
     return _on_both_clocks(ends, start_s, end_s)
-
-
-def fit_robust_line(
-    query: FrameView, ref: FrameView, path: NDArray[np.int64], settings: AlignSettings
-) -> Line:
-    """Fit ``ref_s = slope * query_s + intercept`` through a path, in seconds.
-
-    Outliers lose their weight step by step (Tukey's biweight on the median deviation).
-    """
-    query_s = query.instants_s(settings.frame_instant)[path[:, 0]]
-    ref_s = _ref_peaks_s(query, ref, path, settings)
-    slopes = (settings.min_slope, settings.max_slope)
-    weights = np.ones(len(path))
-    line = _weighted_line(query_s, ref_s, weights, slopes)
-    for _ in range(_ROUNDS):
-        residual = np.abs(ref_s - line.ref_at(query_s))
-        scale = max(float(np.median(residual)) / 0.6745, _MIN_RESIDUAL_FRAMES * ref.period_s)
-        weights = np.maximum(1.0 - (residual / (4.685 * scale)) ** 2, 0.0) ** 2 + 1e-6
-        line = _weighted_line(query_s, ref_s, weights, slopes)
-    return line
-
-
-def _weighted_line(
-    query_s: NDArray[np.float64],
-    ref_s: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    slopes: tuple[float, float],
-) -> Line:
-    total = weights.sum()
-    query_mean, ref_mean = float(weights @ query_s / total), float(weights @ ref_s / total)
-    centred = query_s - query_mean
-    spread = float(weights @ (centred * centred))
-    slope = float(weights @ (centred * ref_s)) / spread if spread > 0 else 1.0
-    slope = min(max(slope, slopes[0]), slopes[1])
-    return Line(slope=slope, intercept=ref_mean - slope * query_mean)
-
-
-def _ref_peaks_s(
-    query: FrameView, ref: FrameView, path: NDArray[np.int64], settings: AlignSettings
-) -> NDArray[np.float64]:
-    """Read each cell's ref time between the columns: a parabola through three similarities."""
-    instants_s = ref.instants_s(settings.frame_instant)
-    rows, cols = path[:, 0], path[:, 1]
-    inner = (cols > 0) & (cols < len(ref) - 1)
-    around = np.clip(cols[:, None] + np.array([-1, 0, 1]), 0, len(ref) - 1)
-    profile = np.einsum("pd,pkd->pk", query.features_TD[rows], ref.features_TD[around])
-    left, middle, right = profile.T.astype(np.float64)
-    curve = left - 2 * middle + right
-    is_peak = inner & (middle >= left) & (middle >= right) & (curve < -1e-6)
-    shift = np.where(is_peak, 0.5 * (left - right) / np.where(is_peak, curve, 1.0), 0.0)
-    peaks: NDArray[np.float64] = instants_s[cols] + shift * ref.period_s
-    return peaks
 
 
 def _coarse_bound(ends: _Ends, *, forward: bool) -> tuple[float, bool]:

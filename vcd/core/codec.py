@@ -28,6 +28,7 @@ __all__ = [
     "decode_report",
     "encode_matches",
     "encode_report",
+    "json_number",
     "report_from_document",
     "report_to_document",
 ]
@@ -220,9 +221,9 @@ def _rejection_to_document(rejection: Rejection) -> dict[str, Any]:
         "query_id": rejection.query_id,
         "ref_id": rejection.ref_id,
         "rule": rejection.rule,
-        "score": _number(rejection.score),
-        "value": _number(rejection.value),
-        "limit": _number(rejection.limit),
+        "score": json_number(rejection.score),
+        "value": json_number(rejection.value),
+        "limit": json_number(rejection.limit),
     }
 
 
@@ -257,7 +258,7 @@ def _quoted(name: str) -> str:
     return f'"{doubled}"'
 
 
-def _number(value: float) -> float | str:
+def json_number(value: float) -> float | str:
     """A limit may be infinite, and JSON has no infinity: it is written as ``"inf"``."""
     return float(value) if math.isfinite(value) else str(float(value))
 

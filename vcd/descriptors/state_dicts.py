@@ -139,15 +139,13 @@ def parameters_from(path: Path, state: "Mapping[str, Tensor]") -> Parameters:
 
 def network_from(parameters: Parameters) -> "Sscd":
     """Build the network and give it its parameters, all of them and no other."""
-    from vcd.descriptors.sscd import build_network
+    import torch
 
-    network = build_network(parameters.trunk, parameters.dim)
-    network.load_state_dict(
-        {
-            name: tensor.float() if tensor.is_floating_point() else tensor
-            for name, tensor in _with_counters(network, parameters.tensors).items()
-        }
-    )
+    network = _blank_network(parameters.trunk, parameters.dim)
+    state = {name: torch.tensor(0) for name in network.state_dict() if _is_counter(name)}
+    for name, tensor in parameters.tensors.items():
+        state[name] = tensor.float() if tensor.is_floating_point() else tensor
+    network.load_state_dict(state, assign=True)
     return network.eval()
 
 
@@ -177,15 +175,12 @@ def _our_name(name: str) -> str:
 
 
 def _matching_trunk(path: Path, tensors: "Mapping[str, Tensor]", dim: int) -> str:
-    import torch
-
-    from vcd.descriptors.sscd import TRUNKS, build_network
+    from vcd.descriptors.sscd import TRUNKS
 
     found = {_shape(name, value) for name, value in tensors.items() if not _is_counter(name)}
     differences: dict[str, tuple[list[str], list[str]]] = {}
     for trunk in TRUNKS:
-        with torch.device("meta"):
-            wanted_state = build_network(trunk, dim).state_dict()
+        wanted_state = _blank_network(trunk, dim).state_dict()
         wanted = {_shape(name, v) for name, v in wanted_state.items() if not _is_counter(name)}
         if wanted == found:
             return trunk
@@ -207,9 +202,17 @@ def _is_counter(name: str) -> bool:
     return name.endswith(".num_batches_tracked")
 
 
-def _with_counters(network: "Sscd", tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
-    counters = {name: value for name, value in network.state_dict().items() if _is_counter(name)}
-    return {**counters, **tensors}
+def _blank_network(trunk: str, dim: int) -> "Sscd":
+    """Build a network without drawing its parameters, which takes seconds, where that works."""
+    import torch
+
+    from vcd.descriptors.sscd import build_network
+
+    try:
+        with torch.device("meta"):
+            return build_network(trunk, dim)
+    except NotImplementedError:  # torchvision's RegNet computes its widths with tensors
+        return build_network(trunk, dim)
 
 
 def _first_few(names: list[str]) -> str:

@@ -97,16 +97,19 @@ class SampleCollector:
         else:
             self._runs.append([cell, cell + 1])
 
-    def examination(self, video: Video, *, limit_s: float | None) -> Examination:
+    def examination(
+        self, video: Video, *, limit_s: float | None, is_whole: bool = True
+    ) -> Examination:
         """Close the account of a video.
 
         Args:
             video: with its true duration.
             limit_s: from where on a limit forbade to look; None when none did.
+            is_whole: whether the end of the video was seen, so that its length is not a guess.
         """
         rate_hz = self._request.rate_hz
         num = num_cells(video.duration_s, rate_hz)
-        has_last_cell = self.next_cell == num > 0 and self.num_samples > 0
+        has_last_cell = is_whole and self.next_cell == num > 0 and self.num_samples > 0
         self._sink.finish(video.duration_s if has_last_cell else None)
         runs = [(first, stop) for first, stop in self._runs if stop > first]
         examined = tuple(

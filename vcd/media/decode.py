@@ -223,15 +223,14 @@ def _sample_image(
     size = _target_size(reader.size, request, settings)
     collector.begin("pillow")
     end_s, num_frames = 0.0, 0
+    last = np.empty((0, 0, 3), np.uint8)
     for start_s, stop_s, pixels in reader.shown(size):
-        cells = (
-            _last_cells(start_s, stop_s, request.rate_hz)
-            if num_frames == 0
-            else cells_shown(start_s, stop_s, request.rate_hz)
-        )
-        for cell in collector.wanted(cells):
+        for cell in collector.wanted(cells_shown(start_s, stop_s, request.rate_hz)):
             collector.put(cell, pixels)
-        end_s, num_frames = stop_s, num_frames + 1
+        last, end_s, num_frames = pixels, stop_s, num_frames + 1
+    if collector.num_samples == 0:
+        for cell in collector.wanted(range(1)):
+            collector.put(cell, last)
     duration_s = end_s if num_frames > 1 else 0.0
     return collector.examination(_video(request, duration_s, reader.size), limit_s=None)
 
@@ -247,13 +246,14 @@ def _examination(
         raise InputError(f"{request.path}: wanted a video, found none of its frames decodable")
     duration_s = round(ending.decoded_s, 6)
     claim_s = facts.claimed_duration_s or 0.0
-    slack_s = max(_MIN_MISSING_S, 2 * facts.nominal_frame_s)
-    if claim_s > duration_s and (not ending.is_whole or claim_s > duration_s + slack_s):
+    if not ending.is_whole:
+        duration_s = max(duration_s, claim_s or facts.rough_duration_s or 0.0)
+    elif claim_s > duration_s + max(_MIN_MISSING_S, 2 * facts.nominal_frame_s):
         duration_s = claim_s
     if container.name in _STILL_CONTAINERS and ending.num_frames == 1 and ending.is_whole:
         duration_s = 0.0
     video = _video(request, duration_s, facts.shown_size())
-    return collector.examination(video, limit_s=ending.limit_s)
+    return collector.examination(video, limit_s=ending.limit_s, is_whole=ending.is_whole)
 
 
 def _video(request: DecodeRequest, duration_s: float, size: tuple[int, int]) -> Video:

@@ -71,8 +71,9 @@ class ImageReader:
         start_s = 0.0
         try:
             for image in ImageSequence.Iterator(self._image):
+                pixels = _pixels(image, size)  # before the duration, which loading finds out
                 end_s = start_s + (image.info.get("duration", 0) / 1000.0 or _DEFAULT_FRAME_S)
-                yield start_s, end_s, _pixels(image, size)
+                yield start_s, end_s, pixels
                 start_s = end_s
                 if not self.is_animated:
                     return

@@ -220,6 +220,7 @@ class PyavReader:
             orientation=orientation,
             nominal_frame_s=_nominal_frame_s(stream),
             claimed_duration_s=None if is_edited else self._claimed_duration_s(),
+            rough_duration_s=None if self._input.duration is None else self._input.duration / 1e6,
             first_pts_s=pts_s,
             has_edit_list=is_edited,
         )

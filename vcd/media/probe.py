@@ -46,6 +46,7 @@ class StreamFacts:
         orientation: how the picture is turned for showing.
         nominal_frame_s: length of a frame by the container's rate; a guess for variable rates.
         claimed_duration_s: of the video stream, None when the container does not say.
+        rough_duration_s: of the file, an estimate where nothing better is claimed; or None.
         first_pts_s: presentation time of the first shown frame on the container's clock.
         has_edit_list: whether an edit list cuts or moves frames.
     """
@@ -56,6 +57,7 @@ class StreamFacts:
     orientation: Orientation
     nominal_frame_s: float
     claimed_duration_s: float | None
+    rough_duration_s: float | None
     first_pts_s: float | None
     has_edit_list: bool
 

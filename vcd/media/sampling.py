@@ -38,7 +38,7 @@ BOUNDARY_TOLERANCE_S = 1e-3
 def num_cells(duration_s: float, rate_hz: float) -> int:
     """Count the samples of a video: the instants before its end, and at least one.
 
-    A video shorter than half a cell has one sample, which is its first frame.
+    A video shorter than half a cell has one sample, which is its last frame.
     """
     if duration_s <= 0.0:
         return 0
@@ -85,8 +85,6 @@ def frames_on_screen(
     """
     instants = (np.arange(num_cells(end_s, rate_hz)) + 0.5) / rate_hz
     shown = np.searchsorted(start_s, instants + BOUNDARY_TOLERANCE_S, side="right") - 1
-    if len(shown) == 1 and instants[0] >= end_s:
-        shown[0] = 0
     return shown.astype(np.int64)
 
 

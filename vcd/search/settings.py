@@ -40,7 +40,7 @@ class SearchSettings:
     repetitions; 5 is what temporal networks are published with (VCSL)."""
 
     max_kept_hits: int = 1_000_000
-    """Hits kept of one query over all pairs, best first; bounds memory to about 200 bytes times
+    """Hits kept of one query over all pairs, best first; bounds memory to about 300 bytes times
     this. Larger loses less when a query is similar to everything."""
 
     max_chunk_hits: int = 262_144

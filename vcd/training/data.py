@@ -8,6 +8,7 @@ make the batches changes nothing.
 
 import hashlib
 import logging
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,17 +156,15 @@ def _decode(path: Path, short_px: int) -> NDArray[np.uint8]:
     return np.array(picture.resize(size, Image.Resampling.BICUBIC), dtype=np.uint8)
 
 
-def ramped(start: float, end: float, *, progress: float, ramp_fraction: float) -> float:
-    """Rise linearly from ``start`` to ``end`` over the first ``ramp_fraction`` of the run."""
-    share = 1.0 if ramp_fraction <= 0 else min(1.0, progress / ramp_fraction)
+def ramped(start: float, end: float, *, step: int, ramp_steps: int) -> float:
+    """Rise linearly from ``start`` to ``end`` over the first ``ramp_steps`` steps."""
+    share = 1.0 if step >= ramp_steps else step / ramp_steps
     return start + (end - start) * share
 
 
 def size_at(settings: TrainingSettings, step: int) -> int:
     """Side of the square input at a step."""
-    ends = np.cumsum(settings.size_shares) * settings.steps
-    stage = int(np.searchsorted(ends, step, side="right"))
-    return settings.sizes_px[min(stage, len(settings.sizes_px) - 1)]
+    return settings.sizes_px[bisect_right(settings.size_steps, step) - 1]
 
 
 def batch_of_step(photos: PackedPhotos, settings: TrainingSettings, step: int) -> Batch:
@@ -180,8 +179,8 @@ def batch_of_step(photos: PackedPhotos, settings: TrainingSettings, step: int) -
     strength = ramped(
         ramp.start_strength,
         ramp.end_strength,
-        progress=step / settings.steps,
-        ramp_fraction=ramp.ramp_fraction,
+        step=step,
+        ramp_steps=ramp.ramp_steps,
     )
     alike = rng.random(len(chosen)) < ramp.alike_probability
     others = rng.integers(0, len(photos), size=(2, len(chosen)))

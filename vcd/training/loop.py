@@ -139,8 +139,7 @@ def _start(build: Callable[[], nn.Module], settings: TrainingSettings) -> _Run:
 
 def _restore(run: _Run, file: Path) -> None:
     checkpoint = load_checkpoint(file)
-    if checkpoint["settings"] != _fingerprint(run.settings):
-        raise SetupError(f"{file} was made with other settings: {checkpoint['settings']}")
+    _refuse_other_recipe(checkpoint["settings"], run.settings, checkpoint["step"], file)
     run.network.load_state_dict(checkpoint["network"])
     run.average = checkpoint["average"]
     run.optimizer.load_state_dict(checkpoint["optimizer"])
@@ -151,6 +150,16 @@ def _restore(run: _Run, file: Path) -> None:
 def _fingerprint(settings: TrainingSettings) -> str:
     """All settings that decide the weights; where photographs lie and who loads them do not."""
     return json.dumps(asdict(replace(settings, photos="", num_loaders=0)), sort_keys=True)
+
+
+def _refuse_other_recipe(made: str, settings: TrainingSettings, step: int, file: Path) -> None:
+    """Let a run be resumed with the same recipe, or with more or fewer steps all at full rate."""
+    before = json.loads(made)
+    untouched = min(before["steps"], settings.steps) - settings.optimizer.decay_steps
+    if step <= untouched:
+        before["steps"] = settings.steps
+    if json.dumps(before, sort_keys=True) != _fingerprint(settings):
+        raise SetupError(f"{file} was made with other settings: {made}")
 
 
 def _run_steps(run: _Run, photos: PackedPhotos, folder: Path, measure: Measure) -> None:
@@ -201,7 +210,7 @@ def _train_step(run: _Run, batch: Batch, names: tuple[str, ...]) -> dict[str, fl
 
 def _loss(run: _Run, features_VD: Tensor, photo_V: Tensor) -> tuple[Tensor, dict[str, float]]:
     """Compare the views with each other and with the bank, then put them into the bank."""
-    recipe, progress = run.settings.loss, run.step / run.settings.steps
+    recipe = run.settings.loss
     compared_KD = torch.cat([features_VD, run.bank])
     positive_VK, negative_VK = pair_masks(photo_V, torch.cat([photo_V, run.bank_photo]))
     similarity_VK = features_VD @ compared_KD.T
@@ -210,10 +219,10 @@ def _loss(run: _Run, features_VD: Tensor, photo_V: Tensor) -> tuple[Tensor, dict
     weight = ramped(
         recipe.start_entropy,
         recipe.end_entropy,
-        progress=progress,
-        ramp_fraction=recipe.ramp_fraction,
+        step=run.step,
+        ramp_steps=recipe.ramp_steps,
     )
-    if recipe.bank_rows and progress >= recipe.bank_from_fraction:
+    if recipe.bank_rows and run.step >= recipe.bank_from_step:
         run.bank = torch.cat([run.bank, features_VD.detach()])[-recipe.bank_rows :]
         run.bank_photo = torch.cat([run.bank_photo, photo_V])[-recipe.bank_rows :]
     nearest = similarity_VK.detach().masked_fill(~negative_VK, -1.0).amax(dim=1).mean()

@@ -24,12 +24,17 @@ def build_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.op
 
 
 def learning_rate_at(settings: OptimizerSettings, *, step: int, steps: int) -> float:
-    """Rise linearly over the warm-up, then fall on a half cosine to 0 after the last step."""
-    warmup = max(1, round(settings.warmup_fraction * steps))
-    if step < warmup:
-        return settings.learning_rate * (step + 1) / warmup
-    share = (step - warmup) / max(1, steps - warmup)
-    return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * share))
+    r"""Rise linearly over the warm-up, stay, then fall on a half cosine to 0 after the last step.
+
+    rate  1 |  ____________
+            | /            \
+              0 |/______________\___ step
+             warm-up      decay
+    """
+    rising = min(1.0, (step + 1) / max(1, settings.warmup_steps))
+    left = min(1.0, (steps - step) / max(1, settings.decay_steps))
+    falling = 0.5 * (1.0 - math.cos(math.pi * left))
+    return settings.learning_rate * rising * falling
 
 
 @torch.no_grad()

@@ -1,4 +1,9 @@
-"""What a training run depends on; with the photographs and the seed it decides every weight."""
+"""What a training run depends on; with the photographs and the seed it decides every weight.
+
+Everything that changes over a run is stated in steps from its beginning, apart from the last
+stretch, in which the learning rate falls. So a run can be made longer after the fact: it is the
+run that it would have been.
+"""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +18,7 @@ class AugmentSettings:
         start_strength: strength of the edits at the first step, 0 none to 1 the full recipe.
             Full strength from the start learns nothing (docs/log.md).
         end_strength: strength after the ramp.
-        ramp_fraction: share of all steps over which the strength rises; larger is gentler.
+        ramp_steps: number of steps over which the strength rises; larger is gentler.
         ref_share: strength of the first view as a share of the strength of the second. A
             reference is seldom edited and a query is; 1.0 edits both alike, as published.
         alike_probability: share of the photographs whose two views are edited alike
@@ -22,7 +27,7 @@ class AugmentSettings:
 
     start_strength: float = 0.1
     end_strength: float = 1.0
-    ramp_fraction: float = 0.65
+    ramp_steps: int = 2000
     ref_share: float = 0.25
     alike_probability: float = 0.25
 
@@ -37,29 +42,30 @@ class LossSettings:
         start_entropy: weight of the entropy term at the first step.
         end_entropy: its weight after the ramp; larger spreads strangers further apart, which is
             what one global threshold needs. SSCD publishes 30 for batches of 4,096.
-        ramp_fraction: share of all steps over which the weight rises.
+        ramp_steps: number of steps over which the weight rises.
         bank_rows: descriptors of earlier steps kept as further negatives; 0 keeps none, which is
             what the bundled weights were trained with.
-        bank_from_fraction: share of all steps before the bank is used: early descriptors move
-            too fast to be compared with, and a run that did so collapsed.
+        bank_from_step: first step that uses the bank: early descriptors move too fast to be
+            compared with, and a run that did so collapsed.
     """
 
     temperature: float = 0.05
     start_entropy: float = 0.5
     end_entropy: float = 5.0
-    ramp_fraction: float = 0.65
+    ramp_steps: int = 2000
     bank_rows: int = 0
-    bank_from_fraction: float = 0.6
+    bank_from_step: int = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerSettings:
-    """AdamW with a warm-up and a cosine, both per step.
+    """AdamW: the rate rises, stays, and falls to 0 on a half cosine, all per step.
 
     Attributes:
-        learning_rate: the rate at the end of the warm-up.
+        learning_rate: the rate between warm-up and fall.
         weight_decay: decay of matrices and kernels; gammas, betas and biases have none.
-        warmup_fraction: share of all steps over which the rate rises from 0.
+        warmup_steps: number of steps over which the rate rises from 0.
+        decay_steps: number of last steps over which it falls to 0.
         max_gradient_norm: gradients longer than this are shortened to it.
         ema_decay: per step, how much of the averaged weights is kept; the average is what is
             measured and shipped. 0 switches it off.
@@ -67,7 +73,8 @@ class OptimizerSettings:
 
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
-    warmup_fraction: float = 0.04
+    warmup_steps: int = 150
+    decay_steps: int = 800
     max_gradient_norm: float = 5.0
     ema_decay: float = 0.998
 
@@ -81,11 +88,12 @@ class TrainingSettings:
         trunk: a name of the trunk table in ``vcd.descriptors.sscd``.
         dim: length of the descriptor.
         seed: decides initial weights, order and edits.
-        steps: number of optimizer steps.
+        steps: number of optimizer steps; may be raised to make a run longer, until its learning
+            rate begins to fall.
         steps_per_epoch: steps between two measurements and checkpoints.
         batch_photos: photographs a step; each gives two views.
         sizes_px: side of the square input, stage by stage; small first is cheaper.
-        size_shares: share of the steps that each stage lasts; must add up to 1.
+        size_steps: first step of each stage; the first is 0.
         input_px: side of the square input that the finished weights are used with.
         store_px: photographs are kept in memory with at most this short side.
         holdout_every: one photograph in this many, by hash of its name, is never trained on.
@@ -103,8 +111,8 @@ class TrainingSettings:
     steps: int = 5000
     steps_per_epoch: int = 250
     batch_photos: int = 128
-    sizes_px: tuple[int, ...] = (96, 128, 160)
-    size_shares: tuple[float, ...] = (0.5, 0.3, 0.2)
+    sizes_px: tuple[int, ...] = (80, 112, 128)
+    size_steps: tuple[int, ...] = (0, 1500, 3000)
     input_px: int = 160
     store_px: int = 176
     holdout_every: int = 6
@@ -115,10 +123,10 @@ class TrainingSettings:
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
     def __post_init__(self) -> None:
-        if len(self.sizes_px) != len(self.size_shares) or not self.sizes_px:
-            raise ValueError(f"{len(self.sizes_px)} sizes for {len(self.size_shares)} shares")
-        if abs(sum(self.size_shares) - 1.0) > 1e-6:
-            raise ValueError(f"size_shares add up to {sum(self.size_shares)}, not to 1")
+        if len(self.sizes_px) != len(self.size_steps) or not self.sizes_px:
+            raise ValueError(f"{len(self.sizes_px)} sizes for {len(self.size_steps)} first steps")
+        if self.size_steps[0] != 0 or sorted(self.size_steps) != list(self.size_steps):
+            raise ValueError(f"size_steps must rise from 0, got {self.size_steps}")
         limits = {"steps": 1, "steps_per_epoch": 1, "batch_photos": 2, "holdout_every": 2}
         for name, least in limits.items():
             if getattr(self, name) < least:

@@ -119,14 +119,14 @@ def test_only_bounds_inside_the_query_are_sampled_again(made):
 
 def test_an_outlier_does_not_tilt_the_line(made, rng):
     from vcd.align.frames import FrameView
-    from vcd.align.refine import fit_robust_line
+    from vcd.align.lines import fit_time_line
 
     rows = made.unit(rng.normal(size=(60, 64)))
     query = FrameView.of(made.from_features("q", rows), 0)
     path = np.stack([np.arange(5, 35), np.arange(10, 40)], axis=1)
     path[-2:, 1] += 6
 
-    line = fit_robust_line(query, query, path, SETTINGS)
+    line = fit_time_line(query, query, path, SETTINGS)
 
     assert line.slope == pytest.approx(1.0, abs=1e-3)
     assert line.intercept == pytest.approx(2.5, abs=0.02)

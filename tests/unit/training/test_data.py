@@ -19,7 +19,7 @@ from vcd.training.data import (
 from vcd.training.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(
-    steps=10, batch_photos=4, sizes_px=(16, 24), size_shares=(0.5, 0.5), num_loaders=0
+    steps=10, batch_photos=4, sizes_px=(16, 24), size_steps=(0, 5), num_loaders=0
 )
 
 
@@ -83,7 +83,7 @@ def test_an_empty_folder_is_named(tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(SetupError, match="no folder of photographs at .*gone"):
+    with pytest.raises(SetupError, match=r"no folder of photographs at .*gone"):
         find_photos(tmp_path / "gone")
 
 
@@ -147,7 +147,7 @@ def test_the_size_grows_stage_by_stage():
 
 
 def test_a_ramp_rises_and_stays():
-    values = [ramped(1.0, 5.0, progress=share, ramp_fraction=0.5) for share in (0, 0.25, 0.5, 1)]
+    values = [ramped(1.0, 5.0, step=step, ramp_steps=20) for step in (0, 10, 20, 40)]
 
     assert values == [1.0, 3.0, 5.0, 5.0]
 
@@ -155,8 +155,8 @@ def test_a_ramp_rises_and_stays():
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"sizes_px": (16,)}, "1 sizes for 2 shares"),
-        ({"size_shares": (0.5, 0.4)}, "add up to 0.9"),
+        ({"sizes_px": (16,)}, "1 sizes for 2 first steps"),
+        ({"size_steps": (5, 0)}, "must rise from 0"),
         ({"steps": 0}, "steps must be at least 1"),
         ({"batch_photos": 1}, "batch_photos must be at least 2"),
     ],
