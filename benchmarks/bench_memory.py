@@ -24,8 +24,8 @@ _CHILD = """
 import resource, sys
 from pipelines.cli import main
 code = main(sys.argv[1:])
-peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-print(*peaks)
+for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+    print(resource.getrusage(who).ru_maxrss)
 sys.exit(code)
 """
 

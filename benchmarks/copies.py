@@ -184,7 +184,8 @@ def make_copies(
 
             frames, query, ref = EDITS[edit](source, host, rng)
             crf = 38 if edit.startswith("re-encode") else 26
-            write_video(work / f"{name}.mp4", (_even(f) for f in frames), rate_hz=RATE_HZ, crf=crf)
+            file, options = work / f"{name}.mp4", {"crf": str(crf)}
+            write_video(file, (_even(f) for f in frames), rate_hz=RATE_HZ, options=options)
             truths[name] = Truth(ref_id=source.id, edit=edit, query=query, ref=ref)
     return truths
 
@@ -259,6 +260,7 @@ def main() -> int:
     parser.add_argument("--edits", nargs="*", default=list(EDITS))
     parser.add_argument("--twins", nargs="*", default=[], help="a.mp4,a.webm: the same footage")
     parser.add_argument("--min-score", default=None)
+    parser.add_argument("--make-only", action="store_true", help="make the copies and stop")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     photos = sorted(path for path in arguments.hosts.rglob("*") if path.suffix == ".jpg")
@@ -273,6 +275,8 @@ def main() -> int:
             for name, t in truths.items()
         }
         truth_file.write_text(json.dumps(rows))
+    if arguments.make_only:
+        return 0
     rows = json.loads(truth_file.read_text())
     truths = {
         name: Truth(ref_id=r[0], edit=r[1], query=Interval(r[2], r[3]), ref=Interval(r[4], r[5]))

@@ -56,7 +56,7 @@ def test_a_variable_without_the_delimiter_is_no_setting(monkeypatch, name):
     ("text", "sentence"),
     [
         pytest.param("[align]\nmin_fames = 4", "unknown setting align.min_fames", id="key"),
-        pytest.param("[aling]\nmin_frames = 4", "unknown setting aling; the rooms are", id="room"),
+        pytest.param("[aligner]\nmin_frames = 4", "unknown setting aligner; the rooms are", id="room"),
         pytest.param("align = 4", "align: wanted a table of settings, got 4", id="no table"),
         pytest.param("[align]\nmin_frames = 'x'", "align.min_frames: .* got 'x'", id="kind"),
         pytest.param("[align]\nmin_frames = 1", "align: min_frames must be 2", id="range"),
@@ -73,7 +73,7 @@ def test_a_wrong_file_is_named_with_what_is_wrong(config, text, sentence):
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        pytest.param("VCD_ALING__X", "1", "VCD_ALING__X: no room of that name", id="room"),
+        pytest.param("VCD_ALIGNER__X", "1", "VCD_ALIGNER__X: no room of that name", id="room"),
         pytest.param("VCD_ALIGN__X", "1", "unknown setting align.x", id="key"),
         pytest.param("VCD_ALIGN__MIN_FRAMES", "few", "got 'few'", id="kind"),
         pytest.param("VCD_ALIGN__MIN_FRAMES", "[1", r"got '\[1'", id="torn list"),

@@ -1,9 +1,9 @@
 """Fit the line that a copy follows through time, in seconds and between the frames.
 
-Robust least squares through the path first; then the line that collects most
-similarity, for in a slow shot the cells of a path wander, and only the sharp
-places (cuts, movement) say where the line runs. P cells, C candidate lines,
-W columns on either side of the line.
+Robust least squares through the cells of the path, their ref times read between
+the columns; then again through the most similar cells next to the line, for in
+a slow shot a path wanders. Most copies are not sped up or slowed down: where
+speed 1 fits as well, it is taken. P cells.
 """
 
 import numpy as np
@@ -18,42 +18,75 @@ __all__ = ["fit_time_line"]
 _ROUNDS = 8
 """Re-weightings of the robust fit; it has settled after four or five."""
 
+_NUM_REDRAWS = 2
+"""Times that the cells are chosen anew beside the line; a third changes nothing."""
+
 _MIN_RESIDUAL_FRAMES = 0.1
 """Scale below which residuals are taken for rounding, not for outliers."""
 
-POWER = 1.0
-FLOOR = 0.01
-_SHARP = 0.5
-_SHIFTS = ((4.0, 1.0), (1.0, 0.25))
-"""How far, and in which steps, either end of the line is moved, in ref frames."""
-
-_SHARPNESS = 20.0
-"""Lines are averaged by exp(20 * similarity collected): a twentieth of a cell parts them."""
+_NORMAL_SPEED_FRAMES = 0.6
+"""Speed 1 is taken when it moves neither end by more ref frames than this; the experiment is in
+docs/design/align.md."""
 
 
 def fit_time_line(
     query: FrameView, ref: FrameView, path: NDArray[np.int64], settings: AlignSettings
 ) -> Line:
     """Fit ``ref_s = slope * query_s + intercept`` through the cells of a path, ``P >= 2``."""
-    query_s = query.instants_s(settings.frame_instant)[path[:, 0]]
-    ref_s, sharpness = _ref_peaks_s(query, ref, path, settings)
-    return _robust_line(query_s, ref_s, sharpness, ref.period_s, settings)
+    rows, cols = path[:, 0], path[:, 1]
+    query_s = query.instants_s(settings.frame_instant)[rows]
+    instants_s = ref.instants_s(settings.frame_instant)
+    ref_s = _between_columns_s(instants_s, cols, _profile(query, ref, rows, cols), ref.period_s)
+    line = _robust_line(query_s, ref_s, ref.period_s, settings)
+    for _ in range(_NUM_REDRAWS):
+        place = np.interp(line.ref_at(query_s), instants_s, np.arange(len(ref)))
+        cols = np.round(place).astype(np.int64)
+        best = _profile(query, ref, rows, cols).argmax(axis=1)
+        cols = np.clip(cols + best - 1, 0, len(ref) - 1)
+        ref_s = _between_columns_s(instants_s, cols, _profile(query, ref, rows, cols), ref.period_s)
+        line = _robust_line(query_s, ref_s, ref.period_s, settings)
+    return _at_normal_speed(line, query_s, ref.period_s)
+
+
+def _profile(
+    query: FrameView, ref: FrameView, rows: NDArray[np.int64], cols: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """``(P, 3)`` similarity of each row with its column and that column's neighbours."""
+    around = np.clip(cols[:, None] + np.array([-1, 0, 1]), 0, len(ref) - 1)
+    similarity = np.einsum("pd,pkd->pk", query.features_TD[rows], ref.features_TD[around])
+    profile: NDArray[np.float64] = similarity.astype(np.float64)
+    return profile
+
+
+def _between_columns_s(
+    instants_s: NDArray[np.float64],
+    cols: NDArray[np.int64],
+    profile: NDArray[np.float64],
+    period_s: float,
+) -> NDArray[np.float64]:
+    """Find when, beside each column, a parabola through the three similarities is highest."""
+    left, middle, right = profile.T
+    curve = left - 2 * middle + right
+    is_peak = (middle >= left) & (middle >= right) & (curve < -1e-6)
+    is_peak &= (cols > 0) & (cols < len(instants_s) - 1)
+    shift = np.where(is_peak, 0.5 * (left - right) / np.where(is_peak, curve, 1.0), 0.0)
+    between_s: NDArray[np.float64] = instants_s[cols] + shift * period_s
+    return between_s
 
 
 def _robust_line(
     query_s: NDArray[np.float64],
     ref_s: NDArray[np.float64],
-    sharpness: NDArray[np.float64],
     period_s: float,
     settings: AlignSettings,
 ) -> Line:
     """Fit by least squares; outliers lose their weight step by step (Tukey's biweight)."""
     slopes = (settings.min_slope, settings.max_slope)
-    line = _weighted_line(query_s, ref_s, sharpness, slopes)
+    line = _weighted_line(query_s, ref_s, np.ones(len(query_s)), slopes)
     for _ in range(_ROUNDS):
         residual = np.abs(ref_s - line.ref_at(query_s))
-        scale = max(_weighted_median(residual, sharpness) / 0.6745, _MIN_RESIDUAL_FRAMES * period_s)
-        weights = np.maximum(1.0 - (residual / (4.685 * scale)) ** 2, 0.0) ** 2 * sharpness + 1e-6
+        scale = max(float(np.median(residual)) / 0.6745, _MIN_RESIDUAL_FRAMES * period_s)
+        weights = np.maximum(1.0 - (residual / (4.685 * scale)) ** 2, 0.0) ** 2 + 1e-6
         line = _weighted_line(query_s, ref_s, weights, slopes)
     return line
 
@@ -73,24 +106,10 @@ def _weighted_line(
     return Line(slope=slope, intercept=ref_mean - slope * query_mean)
 
 
-def _ref_peaks_s(
-    query: FrameView, ref: FrameView, path: NDArray[np.int64], settings: AlignSettings
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Read each cell's ref time between the columns: a parabola through three similarities."""
-    instants_s = ref.instants_s(settings.frame_instant)
-    rows, cols = path[:, 0], path[:, 1]
-    inner = (cols > 0) & (cols < len(ref) - 1)
-    around = np.clip(cols[:, None] + np.array([-1, 0, 1]), 0, len(ref) - 1)
-    profile = np.einsum("pd,pkd->pk", query.features_TD[rows], ref.features_TD[around])
-    left, middle, right = profile.T.astype(np.float64)
-    curve = left - 2 * middle + right
-    is_peak = inner & (middle >= left) & (middle >= right) & (curve < -1e-6)
-    shift = np.where(is_peak, 0.5 * (left - right) / np.where(is_peak, curve, 1.0), 0.0)
-    sharpness = np.where(is_peak, np.minimum(-curve, _SHARP), 0.0) ** POWER + FLOOR
-    return instants_s[cols] + shift * ref.period_s, sharpness
-
-
-def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return float(values[order[np.searchsorted(total, total[-1] / 2)]])
+def _at_normal_speed(line: Line, query_s: NDArray[np.float64], period_s: float) -> Line:
+    """Turn the line to speed 1 about its middle, unless that moves its ends noticeably."""
+    moved_s = abs(line.slope - 1.0) * float(query_s[-1] - query_s[0]) / 2
+    if moved_s > _NORMAL_SPEED_FRAMES * period_s:
+        return line
+    middle_s = float(query_s.mean())
+    return Line(slope=1.0, intercept=line.slope * middle_s + line.intercept - middle_s)

@@ -18,7 +18,8 @@ from vcd.core.protocols import Box, ScoredBox
 __all__ = ["Line", "box_of_path", "cell_weights", "contains", "fit_line", "straight_pieces"]
 
 _MAX_RESIDUAL = 2.0
-"""Cells that a path may leave its line: rounding is half a cell, a smooth video adds one or two."""
+"""Cells that a path may leave its line, times its slope above 1: rounding is half a cell, a
+smooth video adds one or two frames."""
 
 _GAP_STEP = 3
 """A step of this many rows is a place where two segments may have been joined by chance."""
@@ -148,7 +149,8 @@ def _bend(
     residual, total = _residual(path)
     steps = np.diff(path[:, 0])
     at_gap = bool((steps >= _GAP_STEP).any()) and total > _GAP_RESIDUAL**2 * len(path)
-    off_line = bool(np.abs(residual).max() > _MAX_RESIDUAL)
+    slope = max(1.0, (path[-1, 1] - path[0, 1]) / (path[-1, 0] - path[0, 0]))
+    off_line = bool(np.abs(residual).max() > _MAX_RESIDUAL * slope)
     if not (off_line or at_gap):
         return None
     split = _split_errors(path)
@@ -265,7 +267,7 @@ def _trimmed(
     good = similarity >= settings.min_similarity + _WEAK_END * rise
     query, ref = piece.astype(np.float64).T
     line = fit_line(query, ref, min_slope=settings.min_slope, max_slope=settings.max_slope)
-    good &= np.abs(ref - line.ref_at(query)) <= _MAX_RESIDUAL
+    good &= np.abs(ref - line.ref_at(query)) <= _MAX_RESIDUAL * max(1.0, line.slope)
     kept = np.flatnonzero(good)
     if len(kept) == 0:
         return piece[:0]

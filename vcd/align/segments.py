@@ -113,8 +113,8 @@ def _in_frames(settings: AlignSettings, query: FrameView, ref: FrameView) -> Ali
     ratio = query.period_s / ref.period_s
     return dataclasses.replace(
         settings,
-        min_slope=min(1.0, settings.min_slope * ratio),
-        max_slope=max(1.0, settings.max_slope * ratio),
+        min_slope=settings.min_slope * ratio,
+        max_slope=settings.max_slope * ratio,
         min_frames=max(2, min(settings.min_frames, len(query), len(ref))),
     )
 

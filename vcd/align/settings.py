@@ -91,8 +91,8 @@ class AlignSettings:
     def __post_init__(self) -> None:
         if not 0.0 < self.min_similarity < 1.0:
             raise ValueError(f"min_similarity must lie between 0 and 1, got {self.min_similarity}")
-        if not 0.0 < self.min_slope <= 1.0 <= self.max_slope:
-            raise ValueError(f"slopes must enclose 1, got {self.min_slope} to {self.max_slope}")
+        if not 0.0 < self.min_slope < self.max_slope:
+            raise ValueError(f"wanted a range of slopes, got {self.min_slope} to {self.max_slope}")
         if min(self.min_frames - 1, self.max_step_frames, self.max_segments, self.max_tiles) < 1:
             raise ValueError(f"min_frames must be 2 or more, other counts 1 or more: {self}")
         if self.max_cells < 10_000 or self.max_score_frames < 2 or self.refine_rate_hz <= 0:

@@ -105,7 +105,8 @@ def descriptors_from(rows: DescriptorRows, first: int, stop: int) -> Descriptors
             space=rows.space,
         )
     except ValueError as error:
-        raise InputError(f"{rows.path}: video {video_id}: {error}") from error
+        reason = str(error).removeprefix(f"{video_id}: ")
+        raise InputError(f"{rows.path}: video {video_id}: {reason}") from error
 
 
 def _timeline(start_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> Timeline:

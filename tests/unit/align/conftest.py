@@ -17,7 +17,7 @@ def background(num_rows, num_cols):
     return (0.05 * np.sin(12.9898 * i + 78.233 * j)).astype(np.float32)
 
 
-def plant(matrix, q_first, r_first, length, slope=1.0, value=0.9, missing=()):
+def plant(matrix, q_first, r_first, length, slope=1.0, value=0.9, *, missing=()):
     """Plant a copy and return its box (q_first, q_stop, r_first, r_stop)."""
     along = np.array([a for a in range(length) if a not in missing])
     matrix[q_first + along, r_first + np.round(along * slope).astype(int)] = value

@@ -176,7 +176,7 @@ def test_the_matrix_is_not_changed(made):
 
 def brute_force_longest_path(matrix, settings):
     """The longest path by trying, for each node, every node before it."""
-    nodes = [tuple(c) for c in np.argwhere(matrix >= settings.min_similarity).tolist()]
+    nodes = [(q, r) for q, r in np.argwhere(matrix >= settings.min_similarity).tolist()]
     best: dict[tuple[int, int], float] = {}
     for q, r in nodes:
         arriving = 0.0

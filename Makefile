@@ -1,0 +1,79 @@
+# What this project can do, one target each; `make` alone lists them.
+# `make demo` and `make test` need Python 3.11 or newer, and nothing else.
+
+SHELL := /bin/bash
+VENV  := .venv
+BIN   := $(VENV)/bin
+PIP   := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test setup format lint types arch unit fault e2e bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed ## make videos, index them, edit copies, find them: about a minute
+	$(BIN)/vcd demo
+
+test: $(VENV)/installed-dev ## everything that must hold: lint, types, arrows, all tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+setup: $(VENV)/installed-dev ## make .venv with all that work on the code needs
+
+format: $(VENV)/installed-dev ## put the code into its one form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lint: $(VENV)/installed-dev ## style and spelling
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+
+types: $(VENV)/installed-dev ## mypy, strict
+	$(BIN)/mypy
+
+arch: $(VENV)/installed-dev ## the arrows between the rooms
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/house
+
+unit: $(VENV)/installed-dev ## the fast tests
+	$(BIN)/pytest tests/unit tests/property tests/golden
+
+fault: $(VENV)/installed-dev ## hostile files, killed processes, full disks
+	$(BIN)/pytest tests/fault
+
+e2e: $(VENV)/installed-dev ## the commands, as a stranger runs them
+	$(BIN)/pytest tests/e2e
+
+bench: $(VENV)/installed ## how fast each stage is on this machine
+	$(BIN)/vcd bench
+
+clean: ## remove what can be made again, .venv included
+	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/made:
+	@set -e; \
+	for python in python3.11 python3.12 python3.13 python3; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    "$$python" -c 'import venv, ensurepip' 2>/dev/null || { \
+	      echo "make: $$python cannot make virtual environments: its venv module is missing" \
+	        "(on Debian: apt install python3-venv)" >&2; exit 1; }; \
+	    "$$python" -m venv $(VENV); touch $@; exit 0; \
+	  fi; \
+	done; \
+	echo "make: wanted Python 3.11 or newer, found none (tried python3.11 to python3.13, python3)" >&2; \
+	exit 1
+
+$(VENV)/installed: $(VENV)/made pyproject.toml constraints.txt
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/made pyproject.toml constraints.txt
+	$(PIP) --editable '.[dev]'
+	@touch $(VENV)/installed $@

@@ -1,0 +1,63 @@
+"""Every verb explains itself at once and has few flags."""
+
+import argparse
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pipelines.cli import available_verbs
+from tests.house.house import ROOT
+
+_SHARED = {"-h", "--help", "--config"}
+_MAX_FLAGS = 8
+_HEAVY = {"torch", "faiss", "kafka", "decord", "av", "onnxruntime", "onnx", "scipy", "pyarrow"}
+_WORDS = [[], *([verb.name] for verb in available_verbs())]
+_INDEX_WORDS = [["index", "add"], ["index", "remove"], ["index", "info"]]
+
+
+@pytest.mark.parametrize("words", [*_WORDS, *_INDEX_WORDS], ids=" ".join)
+def test_help_comes_at_once_because_it_loads_nothing_heavy(words):
+    script = (
+        "import sys, pipelines.cli\n"
+        f"code = pipelines.cli.main({[*words, '--help']!r})\n"
+        "print(' '.join(sys.modules), file=sys.stderr)\n"
+        "sys.exit(code)"
+    )
+    started_s = time.monotonic()
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    elapsed_s = time.monotonic() - started_s
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("usage: vcd")
+    assert _HEAVY.isdisjoint(result.stderr.split())
+    assert elapsed_s < 10.0, "under a second on an idle machine; this one may be busy"
+
+
+def _flags(argv: list[str], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Collect the flags of every parser that a verb puts together before it reads them."""
+    seen: list[argparse.ArgumentParser] = []
+
+    def remember(self: argparse.ArgumentParser, *_args: object, **_named: object) -> None:
+        seen.append(self)
+        raise SystemExit(0)
+
+    module = sys.modules[next(v.module for v in available_verbs() if v.name == argv[0])]
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(argparse.ArgumentParser, "parse_args", remember)
+        module.main(argv[1:])
+    (parser,) = seen
+    return {option for action in parser._actions for option in action.option_strings[-1:]}
+
+
+@pytest.mark.parametrize("verb", available_verbs(), ids=lambda verb: verb.name)
+def test_a_verb_has_at_most_eight_flags_of_its_own(verb, monkeypatch):
+    __import__(verb.module)
+
+    flags = _flags([verb.name], monkeypatch)
+
+    assert "--config" in flags
+    assert len(flags - _SHARED) <= _MAX_FLAGS
