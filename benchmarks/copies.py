@@ -251,22 +251,26 @@ def _print(result: dict[str, object]) -> None:
         print(f"  {pair['query']}  {pair['ref']}  {pair['score']:.3f}")
 
 
-def main() -> int:
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("videos", type=Path)
-    parser.add_argument("--hosts", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--hosts", type=Path, required=True, help="photographs for slide shows")
+    parser.add_argument("--work", type=Path, required=True, help="folder for copies and results")
     parser.add_argument("--max-s", type=float, default=40.0, help="longest part of a source used")
     parser.add_argument("--edits", nargs="*", default=list(EDITS))
     parser.add_argument("--twins", nargs="*", default=[], help="a.mp4,a.webm: the same footage")
     parser.add_argument("--min-score", default=None)
     parser.add_argument("--make-only", action="store_true", help="make the copies and stop")
     parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    photos = sorted(path for path in arguments.hosts.rglob("*") if path.suffix == ".jpg")
-    truth_file = arguments.work / "truths.json"
-    copies = arguments.work / "copies"
-    if not truth_file.exists():
+    return parser.parse_args()
+
+
+def _truths(arguments: argparse.Namespace) -> dict[str, Truth]:
+    """Make the copies, or read what was made of them before."""
+    file = arguments.work / "truths.json"
+    if not file.exists():
+        photos = sorted(path for path in arguments.hosts.rglob("*") if path.suffix == ".jpg")
+        copies = arguments.work / "copies"
         truths = make_copies(
             arguments.videos, photos, copies, max_s=arguments.max_s, edits=arguments.edits
         )
@@ -274,18 +278,23 @@ def main() -> int:
             name: [t.ref_id, t.edit, t.query.start_s, t.query.end_s, t.ref.start_s, t.ref.end_s]
             for name, t in truths.items()
         }
-        truth_file.write_text(json.dumps(rows))
+        file.write_text(json.dumps(rows))
+    return {
+        name: Truth(ref_id=r[0], edit=r[1], query=Interval(r[2], r[3]), ref=Interval(r[4], r[5]))
+        for name, r in json.loads(file.read_text()).items()
+    }
+
+
+def main() -> int:
+    arguments = _parse()
+    truths = _truths(arguments)
     if arguments.make_only:
         return 0
-    rows = json.loads(truth_file.read_text())
-    truths = {
-        name: Truth(ref_id=r[0], edit=r[1], query=Interval(r[2], r[3]), ref=Interval(r[4], r[5]))
-        for name, r in rows.items()
-    }
     index, matches = str(arguments.work / "index"), arguments.work / "matches.csv"
     vcd(["index", "add", str(arguments.videos), "--index", index])
     threshold = [] if arguments.min_score is None else [f"--min-score={arguments.min_score}"]
-    vcd(["check", str(copies), "--index", index, "--out", str(matches), *threshold])
+    copies = str(arguments.work / "copies")
+    vcd(["check", copies, "--index", index, "--out", str(matches), *threshold])
     info = io.StringIO()
     with contextlib.redirect_stdout(info):
         vcd(["index", "info", "--index", index, "--json"])

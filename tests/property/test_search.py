@@ -40,9 +40,7 @@ def collection(seed: int, lengths: Sequence[int]) -> list[Descriptors]:
 def indexed(refs: Sequence[Descriptors], publish_after: Sequence[bool] = ()) -> FaissIndex:
     """An index on disk; mapped files outlive their directory."""
     with tempfile.TemporaryDirectory() as directory:
-        with IndexWriter.open(
-            Path(directory), space=SPACE, rate_hz=2.0, weights="test"
-        ) as writer:
+        with IndexWriter.open(Path(directory), space=SPACE, rate_hz=2.0, weights="test") as writer:
             for i, ref in enumerate(refs):
                 writer.add(make_video(ref.video_id), ref)
                 if i < len(publish_after) and publish_after[i]:
@@ -64,7 +62,9 @@ LENGTHS = st.lists(st.integers(0, 30), min_size=1, max_size=8)
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 2**31), lengths=LENGTHS, min_score=st.sampled_from([-1.0, 0.0, 0.2, 0.9]))
+@given(
+    seed=st.integers(0, 2**31), lengths=LENGTHS, min_score=st.sampled_from([-1.0, 0.0, 0.2, 0.9])
+)
 def test_the_index_equals_comparing_one_by_one_up_to_rounding(seed, lengths, min_score):
     refs = collection(seed, lengths)
     query = collection(seed, [12])[0]
@@ -165,9 +165,7 @@ def said_of(selection) -> list[object]:
     max_pairs=st.integers(1, 4),
     min_pair_hits=st.sampled_from([1, 5, 40]),
 )
-def test_neither_the_cut_into_chunks_nor_their_order_matters(
-    seed, num_hits, num_chunks, **changes
-):
+def test_neither_the_cut_into_chunks_nor_their_order_matters(seed, num_hits, num_chunks, **changes):
     rng = np.random.default_rng(seed)
     hits = random_hits(rng, num_hits)
     search = SearchSettings(min_pair_score=0.4, **changes)

@@ -132,9 +132,12 @@ class _Tally:
     def _min_hits(
         self, ref_ordinal: NDArray[np.int64], image_ids: Collection[str]
     ) -> NDArray[np.int64]:
-        is_image_query = self._query_id in image_ids
-        is_image = [is_image_query or self._ref_ids[each] in image_ids for each in ref_ordinal]
-        min_hits: NDArray[np.int64] = np.where(is_image, 1, self._settings.min_pair_hits)
+        min_hits = np.full(len(ref_ordinal), self._settings.min_pair_hits, dtype=np.int64)
+        if self._query_id in image_ids:
+            min_hits[:] = 1
+        elif image_ids:
+            is_image = [self._ref_ids[ordinal] in image_ids for ordinal in ref_ordinal.tolist()]
+            min_hits[is_image] = 1
         return min_hits
 
     def _candidate(self, ref_ordinal: int) -> PairCandidate:

@@ -80,20 +80,23 @@ class WriterLock:
         path = directory / LOCK_NAME
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = _holder(os.pread(self._descriptor, 4096, 0))
+            self._take(directory, self._descriptor)
+        except BaseException:
             self.release()
+            raise
+
+    def _take(self, directory: Path, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(os.pread(descriptor, 4096, 0))
             raise SetupError(
                 f"{directory}: the index is being written by {holder}; "
                 "wait until it is done, or stop it"
             ) from None
-        except OSError:
-            self.release()
-            raise
-        os.ftruncate(self._descriptor, 0)
+        os.ftruncate(descriptor, 0)
         note = {"process": os.getpid(), "host": platform.node()}
-        os.pwrite(self._descriptor, json.dumps(note).encode(), 0)
+        os.pwrite(descriptor, json.dumps(note).encode(), 0)
 
     def release(self) -> None:
         if self._descriptor is not None:

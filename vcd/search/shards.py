@@ -30,6 +30,8 @@ __all__ = ["Shard", "ShardPart", "map_shard", "shard_path", "write_shard"]
 
 _SHARD_FOLDER = "shards"
 _ALIGNMENT_BYTES = 64
+_MAX_NAMES = 20
+"""References named when their file is damaged."""
 _ROW_DTYPE = np.dtype(
     [("frame", "<i4"), ("view", "<i2"), ("is_informative", "?"), ("unused", "u1")]
 )
@@ -184,10 +186,7 @@ def map_shard(directory: Path, entry: ShardEntry, refs: Sequence[RefEntry]) -> S
             _check_digest(os.fstat(file.fileno()), whole, entry)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise SetupError(
-            f"{path}: the index is damaged: {reason}. The file holds {_names(refs)}; "
-            "remove them from the index and add them again"
-        ) from error
+        raise SetupError(f"{path}: the index is damaged: {reason}. {_loss(refs)}") from error
     arrays, offset = [], 0
     for _ in range(4):
         array, offset = _array_at(whole, offset)
@@ -207,9 +206,11 @@ def _check_digest(stat: os.stat_result, whole: NDArray[np.uint8], entry: ShardEn
     _verified.add(key)
 
 
-def _names(refs: Sequence[RefEntry]) -> str:
-    first = ", ".join(ref.video.id for ref in refs[:5])
-    return f"{len(refs)} references ({first}{', ...' if len(refs) > 5 else ''})"
+def _loss(refs: Sequence[RefEntry]) -> str:
+    names = ", ".join(ref.video.id for ref in refs[:_MAX_NAMES])
+    if len(refs) <= _MAX_NAMES:
+        return f"The file holds {names}: remove them from the index and add them again"
+    return f"The file holds {len(refs)} references ({names}, ...): make the index again"
 
 
 def _array_at(whole: NDArray[np.uint8], offset: int) -> tuple[NDArray[Any], int]:

@@ -77,9 +77,7 @@ def test_rows_kept_from_another_layout_still_point_at_the_right_references(tmp_p
     assert hits_of(open_index(tmp_path / "b", SETTINGS), refs[0], 0.2) == first
 
 
-@pytest.mark.parametrize(
-    "damage", [b"", b"nonsense", None], ids=["empty", "nonsense", "one bit"]
-)
+@pytest.mark.parametrize("damage", [b"", b"nonsense", None], ids=["empty", "nonsense", "one bit"])
 def test_damaged_rows_are_made_again(tmp_path, refs, damage):
     add(tmp_path, refs)
     first = hits_of(open_index(tmp_path, SETTINGS), refs[0], 0.2)

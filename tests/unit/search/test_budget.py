@@ -34,9 +34,7 @@ def test_ties_at_the_cut_off_fill_the_budget_exactly(max_hits):
     """The published search gives 0, 0, 0, 24, 24 and 96 for the last six."""
     index = ExactIndex([identity_video(f"r{i}") for i in range(6)])
 
-    chunks = within_budget(
-        index.hits(identity_video("q"), min_score=-1.0), max_hits=max_hits
-    )
+    chunks = within_budget(index.hits(identity_video("q"), min_score=-1.0), max_hits=max_hits)
 
     assert sum(len(chunk) for chunk in chunks) == min(max_hits, 96)
 

@@ -51,9 +51,7 @@ def flat_rows(angles: list[float]) -> np.ndarray:
 
 def flat_video(video_id: str, angles: list[float]) -> Descriptors:
     """A video whose frames are directions in a plane, so that scores are cosines."""
-    return Descriptors.from_frames(
-        video_id, make_timeline(len(angles)), flat_rows(angles), SPACE
-    )
+    return Descriptors.from_frames(video_id, make_timeline(len(angles)), flat_rows(angles), SPACE)
 
 
 @pytest.fixture
