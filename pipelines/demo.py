@@ -4,14 +4,18 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipelines import check, console, index
 from pipelines.cli import verb_parser
 from pipelines.demo_plan import Upload, demo_refs, demo_uploads, film_frames
 from pipelines.timeline_picture import Panel, Strip, draw_timelines
+from vcd.config import load_settings
 from vcd.core import InputError, Interval, Match, report_from_document
 from vcd.evaluation.drawn_film import Film
 from vcd.evaluation.stretches import Comparison, Judged, compare
@@ -43,6 +47,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
     arguments = parser.parse_args(argv)
+    load_settings(arguments.config, {})  # a wrong file is told now, not after the drawing
     started_s = time.monotonic()
     folder = _fresh_folder(arguments.out)
     refs = demo_refs()
@@ -65,9 +70,7 @@ def _fresh_folder(folder: Path) -> Path:
     """Make the folder, or empty that of an earlier demo."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARKER).is_file():
-            raise InputError(
-                f"{folder}: wanted a new folder or one of an earlier demo, found files"
-            )
+            raise InputError(f"{folder}: wanted an empty folder or an earlier demo, found files")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARKER).write_text("vcd demo replaces this folder when it runs again\n")
@@ -80,14 +83,18 @@ def _write_videos(folder: Path, refs: dict[str, Film], uploads: Sequence[Upload]
     with console.progress("drawing", total=len(refs) + len(uploads)) as progress:
         for film in refs.values():
             path = folder / "references" / f"{film.title}.mp4"
-            write_video(path, film_frames(film, _RATE_HZ), rate_hz=_RATE_HZ)
+            _write(path, film_frames(film, _RATE_HZ), crf=23)
             progress.advance(film.title)
         for upload in uploads:
             path = folder / "uploads" / f"{upload.id}.mp4"
-            options = {"crf": str(upload.crf)}
-            write_video(path, upload.frames(_RATE_HZ), rate_hz=_RATE_HZ, options=options)
+            _write(path, upload.frames(_RATE_HZ), crf=upload.crf)
             progress.advance(upload.id)
     console.say(f"{len(refs)} references and {len(uploads)} uploads drawn")
+
+
+def _write(path: Path, frames: Iterator[NDArray[np.uint8]], *, crf: int) -> None:
+    options = {"crf": str(crf), "preset": "veryfast"}
+    write_video(path, frames, rate_hz=_RATE_HZ, options=options)
 
 
 def _find(folder: Path, config: Path | None) -> list[Match]:
@@ -103,7 +110,7 @@ def _find(folder: Path, config: Path | None) -> list[Match]:
 
 def _print_table(uploads: Sequence[Upload], comparison: Comparison) -> None:
     """Say for each copied stretch where it is and where it was found, in upload seconds."""
-    print(_row("upload", "what was done", "reference", "copied", "found", "IoU   score"))
+    print("\n" + _row("upload", "what was done", "reference", "copied", "found", "IoU   score"))
     for upload in uploads:
         for one in _of(upload, comparison):
             found = _span(one.found.query) if one.found else "-"

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -26,13 +27,14 @@ from vcd.media.settings import MediaSettings
 __all__ = [
     "Clip",
     "ListSink",
+    "collected",
     "moving",
     "number_in",
     "numbered",
     "request_for",
     "sampled",
-    "video_bytes_with_edit_list",
     "write_clip",
+    "write_with_edit_list",
 ]
 
 NUM_BITS = 8
@@ -108,7 +110,7 @@ class Clip:
 def write_clip(path: Path, clip: Clip, pictures: Iterable[NDArray[np.uint8]] | None = None) -> None:
     """Write the numbered frames of a clip."""
     with av.open(str(path), "w", options=clip.muxer) as container:
-        stream = container.add_stream(clip.codec, rate=clip.rate_hz, options=clip.encoder)
+        stream: Any = container.add_stream(clip.codec, rate=clip.rate_hz, options=clip.encoder)
         stream.width, stream.height, stream.pix_fmt = clip.width, clip.height, clip.pixel_format
         if clip.pixel_aspect is not None:
             stream.codec_context.sample_aspect_ratio = clip.pixel_aspect
@@ -129,14 +131,14 @@ def write_clip(path: Path, clip: Clip, pictures: Iterable[NDArray[np.uint8]] | N
         container.mux(stream.encode(None))
 
 
-def video_bytes_with_edit_list(source: Path, target: Path, *, skipped_s: float) -> None:
+def write_with_edit_list(source: Path, target: Path, *, skipped_s: float) -> None:
     """Copy an mp4 without encoding, with an edit list that starts it late."""
     options = {"avoid_negative_ts": "disabled"}
     with av.open(str(source)) as container, av.open(str(target), "w", options=options) as copy:
         stream = container.streams.video[0]
         copied = copy.add_stream_from_template(stream)
         for packet in container.demux(stream):
-            if packet.dts is None:
+            if packet.dts is None or packet.pts is None:
                 continue
             shift = round(skipped_s / packet.time_base)
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
@@ -167,7 +169,7 @@ class ListSink:
 
 
 def request_for(path: Path, **changes) -> DecodeRequest:
-    values = {
+    values: dict[str, Any] = {
         "video_id": path.name,
         "path": path,
         "sha256": "0" * 64,
@@ -184,10 +186,12 @@ def sampled(path: Path, settings: MediaSettings | None = None, **changes):
     return found, sink
 
 
-def collected(results: Iterable[FrameBatch | Examination]) -> tuple[dict, dict]:
+def collected(
+    results: Iterable[FrameBatch | Examination],
+) -> tuple[dict[str, list[FrameBatch]], dict[str, Any]]:
     """Sort what a pool yields: batches and examinations by video."""
     batches: dict[str, list[FrameBatch]] = {}
-    examinations: dict[str, Examination] = {}
+    examinations: dict[str, Any] = {}
     for result in results:
         if isinstance(result, FrameBatch):
             batches.setdefault(result.video_id, []).append(result)

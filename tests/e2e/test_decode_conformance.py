@@ -5,11 +5,12 @@ it stands here as ``decord`` and passes.
 """
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.clips import Clip, number_in, sampled, video_bytes_with_edit_list, write_clip
+from tests.clips import Clip, number_in, sampled, write_clip, write_with_edit_list
 from vcd.core import Interval
 from vcd.media import MediaSettings
 
@@ -34,7 +35,7 @@ _UNEVEN = tuple(
     float(time)
     for time in np.cumsum([0.0] + [0.017, 0.4, 0.05, 0.9, 0.033, 0.033, 0.2, 0.61, 0.1] * 6)
 )
-_VARIABLE = {"times_s": _UNEVEN, "num_frames": len(_UNEVEN)}
+_VARIABLE: dict[str, Any] = {"times_s": _UNEVEN, "num_frames": len(_UNEVEN)}
 
 CLIPS = {
     "h264-mp4": (Clip(suffix="mp4", codec="libx264", encoder=_X264 | _B), "decord"),
@@ -148,10 +149,25 @@ CLIPS = {
 }
 
 
+@pytest.fixture(scope="module")
+def file_of(tmp_path_factory):
+    """Write each clip once."""
+    folder = tmp_path_factory.mktemp("clips")
+
+    def path_of(name: str):
+        clip, _ = CLIPS[name]
+        path = folder / f"{name}.{clip.suffix}"
+        if not path.exists():
+            write_clip(path, clip)
+        return path
+
+    return path_of
+
+
 def assert_on_screen(found, sink, clip: Clip, *, rate_hz: float = 7.3) -> None:
     """Compare every sample with the frames that may be on screen in the middle of its cell."""
     shown_s = clip.shown_s
-    for (start_s, end_s), picture in zip(sink.times, sink.pictures, strict=True):
+    for (start_s, _), picture in zip(sink.times, sink.pictures, strict=True):
         instant_s = start_s + 0.5 / rate_hz
         near = [np.searchsorted(shown_s, instant_s + slack, "right") - 1 for slack in (-2e-3, 2e-3)]
         assert number_in(picture) in near, f"at {instant_s:.3f} s ({found.decoder})"
@@ -160,12 +176,11 @@ def assert_on_screen(found, sink, clip: Clip, *, rate_hz: float = 7.3) -> None:
     assert sink.times[-1][1] == pytest.approx(found.video.duration_s)
 
 
-@pytest.mark.parametrize(("clip", "decoder"), CLIPS.values(), ids=CLIPS.keys())
-def test_sampled_frame_is_on_screen_at_its_time(tmp_path, clip, decoder):
-    path = tmp_path / f"clip.{clip.suffix}"
-    write_clip(path, clip)
+@pytest.mark.parametrize("name", CLIPS)
+def test_sampled_frame_is_on_screen_at_its_time(file_of, name):
+    clip, decoder = CLIPS[name]
 
-    found, sink = sampled(path)
+    found, sink = sampled(file_of(name))
 
     assert found.refused is None
     assert found.skipped == ()
@@ -177,10 +192,8 @@ def test_sampled_frame_is_on_screen_at_its_time(tmp_path, clip, decoder):
 @pytest.mark.parametrize(
     "name", [name for name, (_, decoder) in CLIPS.items() if decoder == "decord"]
 )
-def test_both_decoders_give_the_same_samples(tmp_path, name):
-    clip, _ = CLIPS[name]
-    path = tmp_path / f"clip.{clip.suffix}"
-    write_clip(path, clip)
+def test_both_decoders_give_the_same_samples(file_of, name):
+    path = file_of(name)
 
     by_decord, decord_sink = sampled(path, rate_hz=3.0)
     by_pyav, pyav_sink = sampled(path, MediaSettings(decoder="pyav"), rate_hz=3.0)
@@ -198,7 +211,7 @@ def test_both_decoders_give_the_same_samples(tmp_path, name):
 def test_an_edit_list_is_obeyed(tmp_path, skipped_s):
     clip = Clip(suffix="mp4", codec="libx264", encoder=_X264 | {"g": "50", "bf": "2"})
     write_clip(tmp_path / "whole.mp4", clip)
-    video_bytes_with_edit_list(tmp_path / "whole.mp4", tmp_path / "edited.mp4", skipped_s=skipped_s)
+    write_with_edit_list(tmp_path / "whole.mp4", tmp_path / "edited.mp4", skipped_s=skipped_s)
 
     found, sink = sampled(tmp_path / "edited.mp4", rate_hz=6.0)
 
@@ -233,10 +246,8 @@ def test_a_turned_video_is_shown_upright(tmp_path, suffix, degrees, mirrored):
 
 
 @pytest.mark.parametrize("name", ["h264-open-gop-mp4", "vp9-webm", "h264-ts", "h264-avi", "gif"])
-def test_a_stretch_has_the_samples_of_the_whole(tmp_path, name):
-    clip, _ = CLIPS[name]
-    path = tmp_path / f"clip.{clip.suffix}"
-    write_clip(path, clip)
+def test_a_stretch_has_the_samples_of_the_whole(file_of, name):
+    path = file_of(name)
     whole_found, whole = sampled(path, MediaSettings(decoder="pyav"), rate_hz=8.0)
 
     found, part = sampled(path, rate_hz=8.0, interval=Interval(1.51, 2.26))
@@ -251,11 +262,8 @@ def test_a_stretch_has_the_samples_of_the_whole(tmp_path, name):
     assert found.video.duration_s == pytest.approx(whole_found.video.duration_s, abs=0.1)
 
 
-def test_wide_pixels_are_made_square(tmp_path):
-    path = tmp_path / "wide.mp4"
-    write_clip(path, CLIPS["h264-wide-pixels-mp4"][0])
-
-    found, sink = sampled(path)
+def test_wide_pixels_are_made_square(file_of):
+    found, sink = sampled(file_of("h264-wide-pixels-mp4"))
 
     assert (found.video.width_px, found.video.height_px) == (640, 240)
     assert sink.pictures[0].shape == (160, 427, 3)

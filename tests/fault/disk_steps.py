@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
+
 from tests.factories import SPACE, make_descriptors, make_video
 from vcd.core import Descriptors
-from vcd.search import IndexWriter
+from vcd.search import IndexWriter, read_info
 
 _NAMES = ("mkdir", "fsync", "replace", "unlink", "ftruncate", "pwrite")
 
@@ -90,13 +92,15 @@ def run_out_of_space() -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
 def open_writer(path: Path) -> IndexWriter:
     return IndexWriter.open(path, space=SPACE, rate_hz=2.0, weights="test")
 
 
 def references() -> list[Descriptors]:
-    import numpy as np
-
     rng = np.random.default_rng(11)
     return [make_descriptors(f"r{i}", 3 + i, rng) for i in range(9)]
 
@@ -107,7 +111,7 @@ def fill(path: Path) -> str:
         with open_writer(path) as writer:
             for ref in references()[first:stop]:
                 writer.add(make_video(ref.video_id), ref)
-    return writer.info.version
+    return read_info(path).version
 
 
 def change(path: Path) -> list[str]:

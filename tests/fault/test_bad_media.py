@@ -1,8 +1,11 @@
-"""Files that cannot be used, or not wholly: each is named with its reason, and nothing else suffers."""
+"""Files that cannot be used, or not wholly: each is named with its reason."""
 
 import os
+import re
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import av
@@ -26,7 +29,7 @@ def pool():
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("good") / "good.mp4"
+    path: Path = tmp_path_factory.mktemp("good") / "good.mp4"
     write_clip(path, _H264)
     return path
 
@@ -42,7 +45,7 @@ def _refusal(pool, path: Path) -> str:
     assert found.refused is not None
     assert str(path) in found.refused
     assert "\n" not in found.refused
-    return found.refused
+    return str(found.refused)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,7 @@ def test_what_is_no_video_is_refused_with_what_was_found(pool, tmp_path, content
     path = tmp_path / "movie.mp4"
     path.write_bytes(content)
 
-    assert pytest.importorskip("re").search(reason, _refusal(pool, path))
+    assert re.search(reason, _refusal(pool, path))
 
 
 @pytest.mark.parametrize(
@@ -115,9 +118,8 @@ def test_an_unreadable_file_is_refused(tmp_path, good):
     path = tmp_path / "secret.mp4"
     path.write_bytes(good.read_bytes())
     path.chmod(0)
-    for parent in [tmp_path, *tmp_path.parents[:3]]:
-        if parent.stat().st_uid == os.geteuid() and parent != Path("/tmp"):  # noqa: S108
-            parent.chmod(parent.stat().st_mode | 0o011)
+    for parent in [tmp_path, *tmp_path.parents[:2]]:  # pytest's own, closed to others
+        parent.chmod(parent.stat().st_mode | 0o011)
     program = (
         "import os, sys\n"
         "from pathlib import Path\n"
@@ -154,14 +156,14 @@ def test_audio_alone_is_refused_as_such(pool, tmp_path):
     assert "1 audio and no video" in _refusal(pool, path)
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm", "gif", "png", "avi"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm", "gif", "png"])
 def test_a_picture_wider_than_the_limit_is_refused(pool, tmp_path, suffix):
     path = tmp_path / f"wide.{suffix}"
     picture = moving(0, width=16000, height=64)
     if suffix in ("gif", "png"):
         Image.fromarray(picture).save(path)
     else:
-        codec = "libvpx-vp9" if suffix == "webm" else "mpeg4" if suffix == "avi" else "libx264"
+        codec = "libvpx-vp9" if suffix == "webm" else "libx264"
         clip = Clip(suffix=suffix, codec=codec, width=16000, height=64)
         write_clip(path, clip, [picture] * 3)
 
@@ -170,9 +172,11 @@ def test_a_picture_wider_than_the_limit_is_refused(pool, tmp_path, suffix):
 
 def test_a_bomb_of_an_image_is_refused(pool, tmp_path):
     path = tmp_path / "bomb.png"
-    Image.new("1", (60000, 60000)).save(path)
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + b"\0\0\0\0IDAT" * 9)
 
-    assert "8192 px" in _refusal(pool, path) or "limit" in _refusal(pool, path)
+    assert "decompression bomb" in _refusal(pool, path)
 
 
 def test_no_frame_is_refused_and_one_frame_is_enough(pool, tmp_path):
@@ -218,16 +222,21 @@ def test_an_image_is_turned_as_its_exif_says(pool, tmp_path):
     assert np.abs(batch.pixels_THWC[0].astype(int) - expected).mean() < 8.0
 
 
+@pytest.mark.parametrize("has_sound", [False, True])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_a_truncated_file_is_examined_as_far_as_it_goes(pool, tmp_path, suffix):
+def test_a_truncated_file_is_examined_as_far_as_it_goes(pool, tmp_path, suffix, has_sound):
     whole = tmp_path / f"whole.{suffix}"
-    muxer = {"movflags": "faststart"} if suffix == "mp4" else {}
-    write_clip(
-        whole,
-        Clip(suffix=suffix, codec="libx264", num_frames=200, muxer=muxer, encoder={"g": "10"}),
+    clip = Clip(
+        suffix=suffix,
+        codec="libx264",
+        num_frames=200,
+        muxer={"movflags": "faststart"} if suffix == "mp4" else {},
+        encoder={"g": "10", "preset": "veryfast"},
+        has_sound=has_sound,
     )
+    write_clip(whole, clip)
     path = tmp_path / f"cut.{suffix}"
-    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
 
     found, batches = _examine(pool, path)
 
@@ -272,25 +281,22 @@ def _packet_positions(path: Path) -> list[tuple[int, int]]:
     return [(data.index(packet), len(packet)) for packet in packets]
 
 
-def test_what_is_over_a_limit_is_named(tmp_path, good):
-    for settings, limit_s in (
-        (MediaSettings(max_duration_s=1.5), 1.5),
-        (MediaSettings(max_source_frames=30), 1.2),
-    ):
-        for decoder in ("auto", "pyav"):
-            sink = ListSink()
-            settings = MediaSettings(
-                max_duration_s=settings.max_duration_s,
-                max_source_frames=settings.max_source_frames,
-                decoder=decoder,
-            )
+@pytest.mark.parametrize("decoder", ["auto", "pyav"])
+@pytest.mark.parametrize(
+    ("limit", "limit_s"), [({"max_duration_s": 1.5}, 1.5), ({"max_source_frames": 30}, 1.2)]
+)
+def test_what_is_over_a_limit_is_named(good, decoder, limit, limit_s):
+    sink = ListSink()
+    settings = MediaSettings(decoder=decoder, **limit)
 
-            found = sample_file(request_for(good, rate_hz=10.0), settings, sink)
+    found = sample_file(request_for(good, rate_hz=10.0), settings, sink)
 
-            assert found.video.duration_s == pytest.approx(3.0, abs=0.01)
-            assert found.examined == (Interval(0.0, pytest.approx(limit_s, abs=0.11)),)
-            assert [part.reason for part in found.skipped] == ["over_limit"]
-            assert len(sink.times) == round(found.examined[0].end_s * 10)
+    assert found.video is not None
+    assert found.video.duration_s == pytest.approx(3.0, abs=0.01)
+    assert len(found.examined) == 1
+    assert found.examined[0].end_s == pytest.approx(limit_s, abs=0.11)
+    assert [part.reason for part in found.skipped] == ["over_limit"]
+    assert len(sink.times) == round(found.examined[0].end_s * 10)
 
 
 def test_a_stretch_behind_the_end_has_no_samples(pool, good):

@@ -149,3 +149,12 @@ def test_what_silences_a_checker_has_a_code_and_a_reason_and_grows_no_more(kind)
 
     assert [place for place, rest in found if not form.fullmatch(rest)] == []
     assert len(found) <= _MOST_SILENCERS[kind], [place for place, _ in found]
+
+
+def test_every_rule_and_every_reason_is_in_the_glossary():
+    glossary = (ROOT / "docs/glossary.md").read_text()
+    word = re.compile(r'(?:reason=|rule, value, limit = |_rejection\([^"]*)"(\w+)"')
+    used = {name for path in modules() for name in word.findall(path.read_text())}
+
+    assert {"undecodable", "min_length", "min_pair_hits"} <= used
+    assert [name for name in sorted(used) if f"| `{name}` |" not in glossary] == []

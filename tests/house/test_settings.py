@@ -6,8 +6,10 @@ import tomllib
 import pytest
 
 from pipelines import train
+from tests.house import default_file
 from tests.house.house import ROOT, field_docs, leaves, settings_classes
 from vcd.config import Settings, load_settings
+from vcd.training.settings import TrainingSettings
 
 _CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
 _TRAINING = [path for path in _CONFIGS if path.name != "default.toml"]
@@ -28,7 +30,7 @@ def test_there_are_settings_files():
 
 @pytest.mark.parametrize("path", _TRAINING, ids=lambda path: path.name)
 def test_every_training_file_can_be_read(path):
-    assert train.read_settings(path)
+    assert isinstance(train.read_settings(path), TrainingSettings)
 
 
 def test_the_default_file_as_it_is_changes_nothing():
@@ -38,15 +40,15 @@ def test_the_default_file_as_it_is_changes_nothing():
     assert tomllib.loads(path.read_text()).keys() == set(Settings.__dataclass_fields__)
 
 
-def test_the_default_file_lists_every_setting_with_its_default(tmp_path):
-    text = (ROOT / "configs/default.toml").read_text()
+def test_the_default_file_says_what_the_settings_say():
+    """When it does not: python -m tests.house.default_file."""
+    assert default_file.PATH.read_text() == default_file.default_file()
+
+
+def test_every_line_of_the_default_file_can_be_switched_on(tmp_path):
+    text = default_file.PATH.read_text()
     switched_on = tmp_path / "all.toml"
     switched_on.write_text(re.sub(r"^#(\w+ = (?!none))", r"\1", text, flags=re.MULTILINE))
 
     assert load_settings(switched_on, {}) == Settings()
-    listed = tomllib.loads(
-        re.sub(r"^#(\w+ = )none", r"\1'none'", switched_on.read_text(), flags=re.MULTILINE)
-    )
-    assert {f"{room}.{key}" for room, keys in listed.items() for key in keys} == set(
-        leaves(Settings())
-    )
+    assert len(re.findall(r"^#?\w+ = ", text, flags=re.MULTILINE)) == len(leaves(Settings()))

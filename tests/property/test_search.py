@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from vcd.search import (
     ExactIndex,
     FaissIndex,
     IndexWriter,
+    PairSelection,
     SearchSettings,
     best_pairs,
     open_index,
@@ -142,7 +144,7 @@ def in_chunks(hits: FrameHits, chunk_of_hit: np.ndarray) -> list[FrameHits]:
     ]
 
 
-def said_of(selection) -> list[object]:
+def said_of(selection: PairSelection) -> list[Any]:
     accepted = [
         (
             tally.candidate,

@@ -12,7 +12,7 @@ from vcd.core.protocols import ScoredBox
 
 __all__ = ["Nodes"]
 
-_STILL_RUN = 4
+_STILL_RUN = 12
 """A path that crosses so many times its own number of cells runs through a still shot."""
 
 
@@ -43,20 +43,28 @@ class Nodes:
         return np.stack([self.rows[nodes], self.cols[nodes]], axis=1)
 
     def remove_around(self, nodes: NDArray[np.int64]) -> None:
-        """Take out a path and the unbroken runs of similar cells that it crosses.
+        """Take out a path and all that is `around` it."""
+        self.alive &= ~self.around(nodes)
+
+    def is_still(self, nodes: NDArray[np.int64]) -> bool:
+        """Whether a path runs through still shots: each of its cells has many like it around."""
+        return int(np.count_nonzero(self.around(nodes))) > _STILL_RUN * len(nodes)
+
+    def around(self, nodes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Find the unbroken runs of similar cells that a path crosses, ``(N,)``.
 
         In a lively video these are the neighbours of the diagonal; in a still shot they
         are the whole shot, which must not be found again beside itself.
         """
         if self._run is None:
-            breaks = (np.diff(self.rows) != 0) | (np.diff(self.cols) != 1)
+            breaks = (self.rows[1:] != self.rows[:-1]) | (self.cols[1:] != self.cols[:-1] + 1)
             self._run = np.concatenate([[0], np.cumsum(breaks)])
         is_used = np.zeros(int(self._run[-1]) + 1, dtype=np.bool_)
         is_used[self._run[nodes]] = True
-        crossed = is_used[self._run]
+        crossed: NDArray[np.bool_] = is_used[self._run]
         if np.count_nonzero(crossed) > _STILL_RUN * len(nodes):
             crossed |= self._column_runs(nodes)
-        self.alive &= ~crossed
+        return crossed
 
     def remove_box(self, found: ScoredBox) -> None:
         """Take out all nodes in a box, and one frame around it."""

@@ -13,6 +13,7 @@ may repeat a ref column, as a slowed-down copy does. N nodes, E kinds of edge,
 Q query rows, R ref columns.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -26,13 +27,16 @@ from vcd.core.protocols import ScoredBox
 __all__ = ["TemporalNetwork"]
 
 _MAX_EDGES_AT_ONCE = 1_000_000
-"""Predecessor cells looked up ahead of the row loop; more are looked up row by row."""
+"""Predecessor cells looked up before the rows of a block are gone through."""
 
-_CROWD = 500_000
+_CROWD = 200_000
 """Nodes from which a matrix is crowded by still shots."""
 
 _CROWDED_STEP = 2
 """Longest step in a crowd: there are no gaps to bridge, and eight times fewer edges to look at."""
+
+_STILL_DIAGONAL = 0.85
+"""Part of a path's evidence for which a still shot is given its diagonal instead."""
 
 _MAX_SOLUTIONS = 12
 """Times that the network of one matrix is solved again after nodes were taken out."""
@@ -145,20 +149,33 @@ def _relax(
         For each node the kind of edge that its best path arrives by, and what it brings.
     """
     steps, penalty = edges
-    edge = np.zeros(len(place), dtype=np.int64)
-    gain = np.zeros(len(place), dtype=np.float32)
-    ahead = len(place) * len(steps) <= _MAX_EDGES_AT_ONCE
-    before = place[:, None] - steps if ahead else None
-    cuts = [0, *(np.flatnonzero(np.diff(rows)) + 1).tolist(), len(place)]
-    for first, stop in pairwise(cuts):
-        here = place[first:stop]
-        arriving = grid[before[first:stop] if before is not None else here[:, None] - steps]
-        arriving -= penalty
-        edge[first:stop] = arriving.argmax(axis=1)
-        best = arriving.max(axis=1)
-        gain[first:stop] = best
-        grid[here] = weights[first:stop] + np.maximum(best, 0.0)
+    edge = np.empty(len(place), dtype=np.int64)
+    gain = np.empty(len(place), dtype=np.float32)
+    cuts = [0, *(np.flatnonzero(rows[1:] != rows[:-1]) + 1).tolist(), len(place)]
+    for block in _blocks(cuts, _MAX_EDGES_AT_ONCE // len(steps)):
+        origin, end = block[0], block[-1]
+        before = place[origin:end, None] - steps
+        for first, stop in pairwise(block):
+            arriving = grid[before[first - origin : stop - origin]]
+            arriving -= penalty
+            best = np.maximum.reduce(arriving, axis=1, initial=0.0)
+            grid[place[first:stop]] = weights[first:stop] + best
+        # What the rows saw on their way is still there: no edge leads into an earlier row.
+        arriving = grid[before] - penalty
+        edge[origin:end] = arriving.argmax(axis=1)
+        gain[origin:end] = np.maximum.reduce(arriving, axis=1)
     return edge, gain
+
+
+def _blocks(cuts: list[int], max_nodes: int) -> Iterator[list[int]]:
+    """Group the rows, given by where each begins and ends, into blocks of so many nodes."""
+    block = cuts[:1]
+    for cut in cuts[1:]:
+        if len(block) > 1 and cut - block[0] > max_nodes:
+            yield block
+            block = block[-1:]
+        block.append(cut)
+    yield block
 
 
 def _trace(end: int, parent: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -166,7 +183,7 @@ def _trace(end: int, parent: NDArray[np.int64]) -> NDArray[np.int64]:
     node = end
     while node >= 0:
         traced.append(node)
-        node = int(parent[node])
+        node = parent.item(node)
     return np.array(traced[::-1], dtype=np.int64)
 
 
@@ -183,11 +200,30 @@ def _best_pieces(
     path = nodes.path(traced)
     pieces = straight_pieces(path, similarity_QR, settings)
     dq, dr = (path[-1] - path[0]).tolist()
-    if settings.min_slope * dq - 2 <= dr <= settings.max_slope * dq + 2:
-        return pieces
-    on_line = nodes.path(_nodes_on_line(nodes, path, settings))
-    straight = straight_pieces(on_line, similarity_QR, settings)
-    return max(pieces, straight, key=lambda boxes: max((box.score for box in boxes), default=0.0))
+    if not settings.min_slope * dq - 2 <= dr <= settings.max_slope * dq + 2:
+        on_line = nodes.path(_nodes_on_line(nodes, path, settings))
+        straight = straight_pieces(on_line, similarity_QR, settings)
+        pieces = max(pieces, straight, key=_best_score)
+    if nodes.is_still(traced):
+        on_diagonal = nodes.path(_nodes_on_diagonal(nodes, traced))
+        straight = straight_pieces(on_diagonal, similarity_QR, settings)
+        if _best_score(straight) >= _STILL_DIAGONAL * _best_score(pieces):
+            return straight
+    return pieces
+
+
+def _best_score(boxes: list[ScoredBox]) -> float:
+    return max((box.score for box in boxes), default=0.0)
+
+
+def _nodes_on_diagonal(nodes: Nodes, traced: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find the nodes on the diagonal with most evidence among those around a path."""
+    around = np.flatnonzero(nodes.alive & nodes.around(traced))
+    offset = nodes.cols[around] - nodes.rows[around]
+    lowest = int(offset.min())
+    evidence = np.bincount(offset - lowest, weights=nodes.weights[around])
+    best: NDArray[np.int64] = around[offset == lowest + int(evidence.argmax())]
+    return best
 
 
 def _nodes_on_line(

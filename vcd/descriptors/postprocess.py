@@ -16,8 +16,8 @@ _GRID_CELLS = 32
 """The frame is looked at as 32 x 32 mean colours: grain and compression noise average out."""
 
 _MAX_SPREAD = 6
-"""Of 255. Black with heavy compression noise spreads over 0 to 5, the flattest real frame seen
-over 40, a thin drawn line over 29."""
+"""Of 255. Black with strong grain or compression noise spreads over 0 to 2, a thin line drawn on
+white over 22, the flattest real frame seen over 40."""
 
 _MAX_STRAY_CELLS = 10
 """One in a hundred cells may stand out: a station's logo on black is no evidence, a line of

@@ -56,14 +56,14 @@ class OnnxNetwork:
         options.enable_mem_pattern = False  # or it keeps a plan for every frame size seen
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(
+            self._network = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime's errors share no other root
             raise SetupError(f"{path}: ONNX Runtime cannot load it: {error}") from error
         self._path = path
-        self._input_name, self.dim = _checked_signature(path, self._session)
-        height_px, width_px = self._session.get_inputs()[0].shape[2:]
+        self._input_name, self.dim = _checked_signature(path, self._network)
+        height_px, width_px = self._network.get_inputs()[0].shape[2:]
         self._fixed_size_px = (height_px, width_px)
 
     @property
@@ -86,7 +86,7 @@ class OnnxNetwork:
 
     def describe(self, pixels_BHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
         pixels_BCHW = standardize_pixels(pixels_BHWC)
-        (features_BD,) = self._session.run(None, {self._input_name: pixels_BCHW})
+        (features_BD,) = self._network.run(None, {self._input_name: pixels_BCHW})
         return l2_normalize(features_BD)
 
 
@@ -159,8 +159,8 @@ def has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def _checked_signature(path: Path, session: Any) -> tuple[str, int]:  # noqa: ANN401  # untyped
-    inputs, outputs = session.get_inputs(), session.get_outputs()
+def _checked_signature(path: Path, network: Any) -> tuple[str, int]:  # noqa: ANN401  # untyped
+    inputs, outputs = network.get_inputs(), network.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1:
         raise SetupError(
             f"{path}: wanted one input and one output, got {len(inputs)} and {len(outputs)}"

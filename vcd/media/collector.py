@@ -133,7 +133,10 @@ class SampleCollector:
         whole = self._whole(duration_s)
         if whole is None:
             return ()
-        limit_s = duration_s if limit_s is None else limit_s
+        rate_hz = self._request.rate_hz
+        limit_s = (
+            duration_s if limit_s is None else cells_shown(0.0, limit_s, rate_hz).stop / rate_hz
+        )
         skipped = []
         for gap in uncovered(examined, until=whole):
             if gap.start_s < limit_s:

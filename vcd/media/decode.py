@@ -167,7 +167,8 @@ def _pyav_samples(
                 yield cell, convert(last.frame)
         collector.progress(shown.time_s)
         if num_frames >= settings.max_source_frames or shown.time_s >= settings.max_duration_s:
-            return _Ending(decoded_s=shown.time_s, num_frames=num_frames, limit_s=shown.time_s)
+            limit_s = min(shown.time_s, settings.max_duration_s)
+            return _Ending(decoded_s=shown.time_s, num_frames=num_frames, limit_s=limit_s)
         if until_s is not None and shown.time_s > until_s:
             return _Ending(decoded_s=shown.time_s, num_frames=num_frames, is_whole=False)
         last, num_frames = shown, num_frames + 1

@@ -15,7 +15,7 @@ from vcd.core import InputError
 from vcd.media.clock import PresentationClock
 from vcd.media.edit_list import has_effective_edit_list
 from vcd.media.orientation import Orientation
-from vcd.media.probe import Container, StreamFacts
+from vcd.media.probe import Container, StreamFacts, is_cut_short
 
 if TYPE_CHECKING:
     from av import Packet
@@ -31,6 +31,7 @@ _MAX_CLAIM_S = 10 * 24 * 3600.0
 _MAX_TS_JUMP_S = 10.0
 """ffmpeg's own limit for a discontinuity of a transport stream."""
 _MAX_PIXEL_ASPECT = 4
+_PICTURE_CODECS = ("mjpeg", "png", "bmp", "tiff", "webp")
 _DEFAULT_FRAME_S = 1.0 / 25.0
 _SEEKABLE = ("mp4", "matroska")
 _SEEK_MARGIN_S = 1.0
@@ -229,7 +230,8 @@ class PyavReader:
         """Read how long the container says the picture lasts; None for what is a mere estimate."""
         claim_s = self._seconds(self._stream.duration)
         is_alone = len(self._input.streams) == 1
-        if claim_s is None and is_alone and self._input.duration is not None:
+        is_sole = is_alone or is_cut_short(self._path, self._kind)
+        if claim_s is None and is_sole and self._input.duration is not None:
             claim_s = self._input.duration / 1e6
         if self._kind.name in ("mpegts", "mpeg") or claim_s is None:
             return None
@@ -261,6 +263,7 @@ def _best_stream(container: "InputContainer", path: Path) -> "VideoStream":
         streams,
         key=lambda stream: (
             stream.frames != 1,
+            stream.codec_context.name not in _PICTURE_CODECS,
             bool(stream.disposition & Disposition.default),
             stream.width * stream.height,
         ),

@@ -13,7 +13,15 @@ from pathlib import Path
 from vcd.core import InputError
 from vcd.media.orientation import Orientation
 
-__all__ = ["Container", "StreamFacts", "best_decoder", "read_container", "read_head", "sniff"]
+__all__ = [
+    "Container",
+    "StreamFacts",
+    "best_decoder",
+    "is_cut_short",
+    "read_container",
+    "read_head",
+    "sniff",
+]
 
 _HEAD_BYTES = 4096
 
@@ -166,6 +174,18 @@ def sniff(head: bytes) -> str | None:
     return _sniff_stream(head)
 
 
+def is_cut_short(path: Path, container: Container) -> bool:
+    """Say whether a Matroska or AVI file ends before its own header says that it does."""
+    head = read_head(path)
+    if container.name == "matroska":
+        declared = _matroska_bytes(head)
+    elif container.name == "avi":
+        declared = 8 + int.from_bytes(head[4:8], "little")
+    else:
+        declared = None
+    return declared is not None and declared > path.stat().st_size
+
+
 def best_decoder(container: Container, facts: StreamFacts, *, head: bytes) -> str:
     """Choose ``decord`` where our conformance test proves it right, else ``pyav``.
 
@@ -177,6 +197,26 @@ def best_decoder(container: Container, facts: StreamFacts, *, head: bytes) -> st
     if facts.has_edit_list or facts.orientation.is_mirrored or b"\0" not in head[:64]:
         return "pyav"
     return "decord"
+
+
+def _matroska_bytes(head: bytes) -> int | None:
+    """Return where the segment ends; None for a live recording, which does not say."""
+    header_bytes, first = _variable_length(head, 4)
+    if header_bytes is None or head[first + header_bytes :][:4] != b"\x18\x53\x80\x67":
+        return None
+    segment_bytes, first = _variable_length(head, first + header_bytes + 4)
+    return None if segment_bytes is None else first + segment_bytes
+
+
+def _variable_length(head: bytes, first: int) -> tuple[int | None, int]:
+    """Read EBML's number of one to eight bytes: the leading zeros of the first tell how many."""
+    if first >= len(head) or head[first] == 0:
+        return None, first
+    num_bytes = 9 - head[first].bit_length()
+    value = int.from_bytes(head[first : first + num_bytes], "big")
+    value &= (1 << 7 * num_bytes) - 1
+    is_unknown = value == (1 << 7 * num_bytes) - 1
+    return None if is_unknown else value, first + num_bytes
 
 
 def _sniff_stream(head: bytes) -> str | None:

@@ -8,7 +8,7 @@ replaced, and the video it was on is refused with the reason.
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import Any, Self
@@ -24,6 +24,8 @@ __all__ = ["DecodePool"]
 
 _MAX_CHILDREN = 8
 _TURN_S = 0.5
+_MAX_START_S = 120.0
+"""Imports take a third of a second; this is for a machine that is swapping."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -95,12 +97,15 @@ class DecodePool:
         for process in processes:
             process.close()
 
-    def decode(self, requests: Iterable[DecodeRequest]) -> Iterator[FrameBatch | Examination]:
+    def decode(
+        self, requests: Iterable[DecodeRequest]
+    ) -> Generator[FrameBatch | Examination, None, None]:
         """Decode videos side by side; results of different videos come interleaved.
 
         Requests are drawn when a child is free for them. Of each video come its
-        batches in order, then exactly one `Examination`, also when it is refused.
-        Frames of a video that is refused in the end may have come before.
+        batches in order, then exactly one `Examination`, also when it is refused:
+        frames of a video that is refused in the end may have come before. Closing
+        the generator ends the children at work.
 
         Raises:
             SetupError: no child can be started.
@@ -136,6 +141,8 @@ class DecodePool:
         return [job for job in jobs if job.process.connection in ready or self._is_overdue(job)]
 
     def _is_overdue(self, job: _Job) -> bool:
+        if not job.process.is_ready:
+            return job.stalled_s > _MAX_START_S
         settings = self._settings
         allowed_s = settings.max_wall_s + settings.max_wall_factor * job.position_s
         return job.stalled_s > settings.max_stall_s or job.waited_s > allowed_s
@@ -158,6 +165,7 @@ class DecodePool:
             jobs.remove(job)
             self._give_back(job.process)
         elif self._is_overdue(job):
+            job.process.check_started()
             yield from self._lost(job, jobs, f"hung for {job.stalled_s:.0f} s")
 
     def _understood(self, job: _Job, message: dict[str, Any]) -> FrameBatch | Examination | None:
@@ -166,6 +174,7 @@ class DecodePool:
             job.stalled_s = 0.0
         if kind == "ready":
             job.process.is_ready = True
+            job.waited_s = 0.0
         elif kind == "decoder":
             job.decoder = str(message["name"])
         elif kind == "progress":

@@ -68,6 +68,7 @@ class IndexWriter:
         self._refs = {ref.video.id: ref for ref in manifest.refs}
         self._shards = {shard.digest: shard for shard in manifest.shards}
         self._waiting: dict[str, tuple[RefEntry, ShardPart]] = {}
+        self._waiting_bytes = 0
         self._is_changed = False
         self._is_broken = False
         self._remove_orphans()
@@ -148,7 +149,8 @@ class IndexWriter:
         )
         self._is_changed = True
         self._waiting[video.id] = (entry, part)
-        if sum(waiting.num_bytes for _, waiting in self._waiting.values()) >= MAX_WAITING_BYTES:
+        self._waiting_bytes += part.num_bytes
+        if self._waiting_bytes >= MAX_WAITING_BYTES:
             self._write_shards([])
 
     def remove(self, ref_id: str) -> None:
@@ -247,6 +249,7 @@ class IndexWriter:
         for group in grouped_parts(parts):
             self._write_shard(group)
         self._waiting.clear()
+        self._waiting_bytes = 0
 
     def _write_shard(self, group: list[tuple[RefEntry, ShardPart]]) -> None:
         def write(file: BinaryIO) -> ShardEntry:

@@ -96,4 +96,5 @@ def classy_forward(state: dict[str, Tensor], layout: Layout, pixels_BCHW: Tensor
             x = (x + y).relu()
     pooled_BC = x.clamp(min=1e-6).pow(3).mean(dim=(2, 3)).pow(1 / 3)
     raw_BD = pooled_BC @ state["embeddings.1.weight"].T + state["embeddings.1.bias"]
-    return raw_BD / raw_BD.norm(dim=1, keepdim=True)
+    unit_BD: Tensor = raw_BD / raw_BD.norm(dim=1, keepdim=True)
+    return unit_BD

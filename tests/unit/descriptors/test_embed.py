@@ -107,7 +107,7 @@ def test_a_finished_video_does_not_wait_for_the_end_of_the_stream(tiny_onnx):
 
 
 def test_pixels_do_not_pile_up_however_many_sizes_there_are(tiny_onnx, monkeypatch):
-    describer = Describer(settings(tiny_onnx, batch_size=4, preprocessing="small_32"))
+    describer = Describer(settings(tiny_onnx, batch_size=8, preprocessing="small_32"))
     from vcd.descriptors.batches import FrameQueue
 
     waiting = []
@@ -119,11 +119,12 @@ def test_pixels_do_not_pile_up_however_many_sizes_there_are(tiny_onnx, monkeypat
 
     monkeypatch.setattr(FrameQueue, "tick", watched)
     streams = [
-        events_of(f"v{n}", pictures(6, seed=n, width_px=64 + 8 * n), chunk=1) for n in range(20)
+        events_of(f"v{n}", pictures(4, seed=n, height_px=120, width_px=120 + 8 * n), chunk=1)
+        for n in range(30)
     ]
 
-    assert len(described(describer, interleaved(*streams))) == 20
-    assert max(waiting) <= 4 * 4 + 1
+    assert len(described(describer, interleaved(*streams))) == 30
+    assert max(waiting) <= 4 * 8 + 1
 
 
 def test_a_refused_video_has_no_descriptors(describer):

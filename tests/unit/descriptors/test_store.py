@@ -1,4 +1,5 @@
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def same(left, right):
 
 def foreign(path, num_rows=6, **changes):
     """Write a file as another program would: two videos of three frames, nothing of ours."""
-    arrays = {
+    arrays: dict[str, Any] = {
         "video_ids": np.array(["Q100001"] * 3 + ["Q100002"] * (num_rows - 3)),
         "features": unit_rows(num_rows, np.random.default_rng(1), 8),
         "timestamps": np.array([[i % 3, i % 3 + 1] for i in range(num_rows)], dtype=np.float64),

@@ -7,7 +7,7 @@ import pytest
 
 from tests.factories import SPACE, make_descriptors, make_video
 from tests.unit.search.test_index import hits_of
-from vcd.search import IndexWriter, SearchSettings, index, open_index
+from vcd.search import IndexWriter, SearchSettings, compaction, index, open_index
 
 SETTINGS = SearchSettings(num_probes=3)
 
@@ -65,11 +65,13 @@ def test_the_rows_are_kept_and_used_again(tmp_path, refs, monkeypatch):
     assert again == first
 
 
-def test_rows_kept_from_another_layout_still_point_at_the_right_references(tmp_path, refs):
+def test_rows_kept_from_another_layout_still_point_at_the_right_references(
+    tmp_path, refs, monkeypatch
+):
     add(tmp_path / "a", refs)
     first = hits_of(open_index(tmp_path / "a", SETTINGS), refs[0], 0.2)
-    for ref in reversed(refs):
-        add(tmp_path / "b", [ref])
+    monkeypatch.setattr(compaction, "MAX_SHARD_BYTES", 1)  # each reference in a shard of its own
+    add(tmp_path / "b", refs)
     (tmp_path / "b" / "derived").mkdir()
     for file in (tmp_path / "a" / "derived").iterdir():
         (tmp_path / "b" / "derived" / file.name).write_bytes(file.read_bytes())

@@ -2,15 +2,24 @@
 
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.factories import SPACE, make_descriptors, make_timeline, make_video, unit_rows
 from vcd.core import Descriptors, SetupError
-from vcd.search import ExactIndex, FaissIndex, IndexWriter, SearchSettings, open_index
+from vcd.search import (
+    ExactIndex,
+    FaissIndex,
+    IndexWriter,
+    SearchSettings,
+    best_pairs,
+    open_index,
+)
 from vcd.search.finders import BlockedFinder, NearestFinder
 from vcd.search.index import load_faiss
 from vcd.search.references import MappedReferences
@@ -18,13 +27,13 @@ from vcd.search.references import MappedReferences
 Hit = tuple[int, str, int]
 
 
-def make_index(path: Path, refs: list[Descriptors], *, factory: str = "Flat", **settings: object):
+def make_index(path: Path, refs: list[Descriptors], *, factory: str = "Flat", **settings: Any):
     with IndexWriter.open(
         path, space=refs[0].space, rate_hz=2.0, weights="test", factory=factory
     ) as writer:
         for ref in refs:
             writer.add(make_video(ref.video_id), ref)
-    return open_index(path, SearchSettings(**settings))  # type: ignore[arg-type]  # any of them
+    return open_index(path, SearchSettings(**settings))
 
 
 def hits_of(index, query: Descriptors, min_score: float) -> dict[Hit, float]:
@@ -224,3 +233,20 @@ def test_few_rows_or_good_ones_are_found_by_any_factory(tmp_path, refs, query, f
 
     assert found == {(row, "r03", row): pytest.approx(1.0) for row in range(len(planted))}
     assert index.info.factory == factory
+
+
+@pytest.mark.slow
+def test_identical_frames_are_searched_within_bounds(tmp_path):
+    refs = [flat_video(f"r{i}", [0.0] * 500) for i in range(20)]
+    index = make_index(tmp_path, refs, max_chunk_hits=50_000)
+    search = SearchSettings(max_kept_hits=50_000)
+    tracemalloc.start()
+
+    selection = best_pairs(index.hits(flat_video("q", [0.0] * 300), min_score=0.3), search)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    # The 3 million hits would be 84 MB. A block of products and the places of its cells are 56.
+    assert peak_bytes < 80e6
+    assert selection.accepted[0].candidate.num_hits == 300 * 500
+    assert len(selection.accepted) == 20

@@ -57,13 +57,13 @@ def test_every_changed_byte_of_the_body_is_noticed():
 
     for place in range(start, len(data) - 2, 7):
         damaged = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
-        with pytest.raises(SetupError, match="manifest.json: the manifest of the index is damaged"):
+        with pytest.raises(SetupError, match=r"manifest\.json: .* is damaged"):
             parse_manifest(damaged, PATH)
 
 
 @pytest.mark.parametrize("length", [0, 10, 60, 150, -3])
 def test_a_cut_manifest_is_refused(length):
-    with pytest.raises(SetupError, match="something else|damaged"):
+    with pytest.raises(SetupError, match=r"something else|damaged"):
         parse_manifest(manifest_bytes(make_manifest())[:length], PATH)
 
 

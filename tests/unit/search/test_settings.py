@@ -21,5 +21,5 @@ from vcd.search import SearchSettings
     ],
 )
 def test_nonsense_is_refused(changes):
-    with pytest.raises(ValueError, match="search."):
+    with pytest.raises(ValueError, match=r"search\."):
         SearchSettings(**changes)
