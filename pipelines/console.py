@@ -127,8 +127,10 @@ def _reasons(refused: Mapping[str, str]) -> str:
 
 
 def _kind(reason: str, name: str) -> str:
-    """What reasons of one kind share: the first clause, without the item's name."""
-    return re.split(r"[:;,(]", _without_name(reason, name), maxsplit=1)[0].strip()
+    """What reasons of one kind share: what was found, or else the first clause."""
+    told = _without_name(reason, name)
+    found = re.match(r"wanted .*?, (?:found|got) (.+)", told)
+    return re.split(r"[:;,(]", found.group(1) if found else told, maxsplit=1)[0].strip()
 
 
 def _without_name(reason: str, name: str) -> str:

@@ -243,6 +243,10 @@ def _panel(
 def _verdict(found: Sequence[Match], judged: Sequence[Judged]) -> str:
     if not found:
         return "not found" if judged else "nothing copied, nothing found"
-    ious = ", ".join(f"{one.iou:.2f}" for one in judged)
     scores = ", ".join(f"{match.score:.2f}" for match in found)
-    return f"score {scores}    IoU {ious}" if judged else f"score {scores}, and nothing was copied"
+    if not judged:
+        return f"score {scores}, and nothing was copied"
+    ious = ", ".join(f"{one.iou:.2f}" for one in judged if one.found)
+    num_missed = sum(one.found is None for one in judged)
+    missed = f"{num_missed} of {len(judged)} not found    " if num_missed else ""
+    return f"{missed}score {scores}    IoU {ious or '-'}"

@@ -160,7 +160,7 @@ def demo_uploads(refs: dict[str, Film]) -> tuple[Upload, ...]:
         upload("faster", "all of it, 1.5 times as fast", _part(refs["night-train"], speed=1.5)),
         upload("inserted", "8 s of it in the middle of another video", *inserted),
         upload(
-            "worn", "all of it, tiny, at 1/20 of the bitrate", _part(salt_road), size=_TINY, crf=45
+            "worn", "all of it, tiny, at 1/16 of the bitrate", _part(salt_road), size=_TINY, crf=45
         ),
         upload("framed", "9 s of it, as an inset", _part(refs["lighthouse"], "inset", 6, 15)),
         upload("mixtape", "clips of two, grey or slowed", clip, _part(c, "", 2, 8), slowed),

@@ -66,7 +66,7 @@ def test_a_skip_of_what_is_required_fails_and_says_why(tmp_path, required):
 
 
 def test_a_requirement_that_nothing_declares_is_refused(tmp_path):
-    result = _run(tmp_path, "medai")
+    result = _run(tmp_path, "unheard-of")
 
     assert result.returncode == 4
-    assert "VCD_REQUIRE lists no known marker: medai" in result.stderr
+    assert "VCD_REQUIRE lists no known marker: unheard-of" in result.stderr

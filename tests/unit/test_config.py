@@ -56,7 +56,9 @@ def test_a_variable_without_the_delimiter_is_no_setting(monkeypatch, name):
     ("text", "sentence"),
     [
         pytest.param("[align]\nmin_fames = 4", "unknown setting align.min_fames", id="key"),
-        pytest.param("[aligner]\nmin_frames = 4", "unknown setting aligner; the rooms are", id="room"),
+        pytest.param(
+            "[aligner]\nmin_frames = 4", "unknown setting aligner; the rooms are", id="room"
+        ),
         pytest.param("align = 4", "align: wanted a table of settings, got 4", id="no table"),
         pytest.param("[align]\nmin_frames = 'x'", "align.min_frames: .* got 'x'", id="kind"),
         pytest.param("[align]\nmin_frames = 1", "align: min_frames must be 2", id="range"),

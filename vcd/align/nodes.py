@@ -16,6 +16,10 @@ _STILL_RUN = 12
 """A path that crosses so many times its own number of cells runs through a still shot."""
 
 
+_STILL_FILL = 0.75
+"""Part of a box that is similar when it is one still shot; a shot that moves fills less."""
+
+
 class Nodes:
     """The cells at or above ``min_similarity``, in row-major order.
 
@@ -47,8 +51,14 @@ class Nodes:
         self.alive &= ~self.around(nodes)
 
     def is_still(self, nodes: NDArray[np.int64]) -> bool:
-        """Whether a path runs through still shots: each of its cells has many like it around."""
-        return int(np.count_nonzero(self.around(nodes))) > _STILL_RUN * len(nodes)
+        """Whether a path runs through one still shot: what is around it fills its own box."""
+        around = self.around(nodes)
+        num_around = int(np.count_nonzero(around))
+        if num_around <= _STILL_RUN * len(nodes):
+            return False
+        rows, cols = self.rows[around], self.cols[around]
+        area = int(rows.max() - rows.min() + 1) * int(cols.max() - cols.min() + 1)
+        return num_around >= _STILL_FILL * area
 
     def around(self, nodes: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Find the unbroken runs of similar cells that a path crosses, ``(N,)``.

@@ -82,12 +82,11 @@ def _coarse_bound(ends: _Ends, *, forward: bool) -> tuple[float, bool]:
     inside_s = float(instants_s[cell[0]])
     half_s = min(abs(float(instants_s[outside]) - inside_s), query.period_s) / 2
     bound_s = inside_s + half_s if forward else inside_s - half_s
-    ref_edge_s = ref.whole.end_s if forward else ref.whole.start_s
-    at_ref_edge_s = ends.line.query_at(ref_edge_s)
-    if abs(at_ref_edge_s - bound_s) <= query.period_s + ref.period_s / ends.line.slope / 2:
-        near = int(cell[1]) >= len(ref) - 2 if forward else int(cell[1]) <= 1
-        if near:
-            return at_ref_edge_s, False
+    near_ref_edge = int(cell[1]) >= len(ref) - 2 if forward else int(cell[1]) <= 1
+    if near_ref_edge:
+        # Nothing can match beyond the reference; but what the frames say stays true.
+        edge_s = ends.line.query_at(ref.whole.end_s if forward else ref.whole.start_s)
+        bound_s = min(max(edge_s, bound_s - half_s), bound_s + half_s)
     return bound_s, False
 
 

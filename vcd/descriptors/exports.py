@@ -7,7 +7,6 @@ its own digest is checked each time it is used. A start that finds it never impo
 """
 
 import json
-import os
 import shutil
 import tempfile
 import warnings
@@ -101,7 +100,7 @@ def export_network(
             )
             (made / "record.json").write_text(json.dumps(asdict(record), indent=2), "utf-8")
             shutil.rmtree(folder, ignore_errors=True)
-            os.rename(made, folder)  # noqa: PTH104  # unlike Path.replace, said to be of folders
+            made.rename(folder)
     except OSError as error:
         raise SetupError(f"{folder}: cannot keep the exported network: {error}") from error
     return folder / "network.onnx", record

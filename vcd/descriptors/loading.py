@@ -131,10 +131,13 @@ def _open_in_torch(
     num_threads: int,
     cache: WeightsCache,
 ) -> _Network:
+    import torch
+
     from vcd.descriptors.exports import export_network
     from vcd.descriptors.scripts import open_script
     from vcd.descriptors.state_dicts import network_from, parameters_from, read_state_dict
 
+    torch.set_num_threads(num_threads)
     if weights.suffix == ".torchscript.pt":
         script = open_script(weights.path)
         if script.parameters is None:

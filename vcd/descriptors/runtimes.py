@@ -8,7 +8,7 @@ Shape letters: B frames, H and W pixels, C channels, D dimensions.
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from vcd.descriptors.postprocess import l2_normalize
 from vcd.descriptors.preprocess import Preprocessing, standardization, standardize_pixels
 
 if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
     from torch import nn
 
 __all__ = ["OnnxNetwork", "Runtime", "TorchNetwork", "has_gpu", "usable_cores"]
@@ -159,7 +160,7 @@ def has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def _checked_signature(path: Path, network: Any) -> tuple[str, int]:  # noqa: ANN401  # untyped
+def _checked_signature(path: Path, network: "InferenceSession") -> tuple[str, int]:
     inputs, outputs = network.get_inputs(), network.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1:
         raise SetupError(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from vcd.core import SetupError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor, nn
 
     from vcd.descriptors.state_dicts import Parameters
@@ -45,10 +47,11 @@ def open_script(path: Path) -> OpenedScript:
     """
     import torch
 
+    load: Callable[..., nn.Module] = torch.jit.load
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that TorchScript is no longer developed is known
         try:
-            module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            module = load(str(path), map_location="cpu").eval()
         except (RuntimeError, ValueError, OSError) as error:
             raise SetupError(f"{path}: torch cannot load this TorchScript: {error}") from error
     pixels_BCHW = torch.randn(2, 3, 96, 128, generator=torch.Generator().manual_seed(0))

@@ -104,13 +104,10 @@ def _sentence(transfer: Transfer, settings: PullSettings, error: Exception) -> s
 
 def _attempt(transfer: Transfer, settings: PullSettings, on_progress: OnProgress) -> None:
     arrived = _resumable_bytes(transfer)
-    request = urllib.request.Request(transfer.url)  # noqa: S310  # _open allows http(s) alone
-    request.add_header("User-Agent", "vcd")
-    request.add_header("Accept-Encoding", "identity")
+    headers = [("Accept-Encoding", "identity")]
     if arrived:
-        request.add_header("Range", f"bytes={arrived}-")
-        request.add_header("If-Range", _read_version(transfer))
-    with _open(request, transfer, settings) as response:
+        headers += [("Range", f"bytes={arrived}-"), ("If-Range", _read_version(transfer))]
+    with _open(transfer, headers, settings) as response:
         if response.status != 206:  # the whole file: another version, or a server without ranges
             arrived = 0
             _write_version(transfer, response.headers.get("ETag"))
@@ -149,15 +146,15 @@ def _written(transfer: Transfer, write: Callable[[], _T]) -> _T:
 
 
 def _open(
-    request: urllib.request.Request, transfer: Transfer, settings: PullSettings
+    transfer: Transfer, headers: list[tuple[str, str]], settings: PullSettings
 ) -> http.client.HTTPResponse:
     scheme = transfer.url.partition("://")[0]
     if scheme not in ("https", "http"):
         raise SetupError(f"{transfer.url}: wanted an https address")
+    opener = _web_opener()
+    opener.addheaders += headers
     try:
-        response: http.client.HTTPResponse = urllib.request.urlopen(  # noqa: S310  # checked above
-            request, timeout=settings.timeout_s
-        )
+        response: http.client.HTTPResponse = opener.open(transfer.url, timeout=settings.timeout_s)
     except urllib.error.HTTPError as error:
         error.close()
         _raise_for(transfer, error)
@@ -165,6 +162,19 @@ def _open(
         response.close()
         raise SetupError(f"{transfer.url}: sends us on to {response.url}, which is not https")
     return response
+
+
+def _web_opener() -> urllib.request.OpenerDirector:
+    """Speak http and https alone: urllib's own opener would read local files and ftp as well."""
+    opener = urllib.request.OpenerDirector()
+    opener.add_handler(urllib.request.ProxyHandler())
+    opener.add_handler(urllib.request.HTTPHandler())
+    opener.add_handler(urllib.request.HTTPSHandler())
+    opener.add_handler(urllib.request.HTTPDefaultErrorHandler())
+    opener.add_handler(urllib.request.HTTPRedirectHandler())
+    opener.add_handler(urllib.request.HTTPErrorProcessor())
+    opener.add_handler(urllib.request.UnknownHandler())
+    return opener
 
 
 def _raise_for(transfer: Transfer, error: urllib.error.HTTPError) -> NoReturn:

@@ -41,7 +41,7 @@ def write_video(  # noqa: PLR0913  # what an encoder needs, each with a sensible
         rate_hz: frames a second.
         codec: an encoder of libavcodec.
         pixel_format: what the encoder is fed.
-        options: of the encoder and the container, as ffmpeg has them: ``{"crf": "40"}``.
+        options: of the encoder, as ffmpeg has them: ``{"crf": "40"}``.
         times_s: when each frame is shown, rising, in milliseconds at best; None spaces them evenly.
 
     Returns:
@@ -57,7 +57,7 @@ def write_video(  # noqa: PLR0913  # what an encoder needs, each with a sensible
     times = iter(times_s) if times_s is not None else None
     stream: VideoStream | None = None
     try:
-        with av.open(str(path), "w", options=dict(options or {})) as container:
+        with av.open(str(path), "w") as container:
             for pixels_HWC in frames:
                 if stream is None:
                     stream = cast(

@@ -23,6 +23,18 @@ def test_the_closing_line_counts_what_was_done_and_why_not():
     )
 
 
+def test_what_was_found_says_more_than_what_was_wanted():
+    refused = {
+        "a": "/x/a.mp4: wanted a known container, found text",
+        "b": "/x/b.mp4: wanted a video or image, found an empty file",
+        "c": "/x/c.mp4: wanted a known container, found text",
+    }
+
+    line = console.Outcome(refused=refused).closing_line()
+
+    assert line == "0 done, 3 refused (2 text, 1 an empty file)"
+
+
 def test_rare_reasons_are_summed_up():
     refused = {f"{number}": f"{number}: reason {number}" for number in range(9)}
 

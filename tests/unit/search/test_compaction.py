@@ -63,7 +63,8 @@ def test_much_waits_on_disk_and_not_in_memory(tmp_path, refs, monkeypatch):
         assert len(scores_with(index, ref, ref.video_id)) == len(ref)
 
 
-def test_two_ids_with_the_same_contents_are_two_references(tmp_path, rng):
+def test_two_ids_with_the_same_contents_are_two_references(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(compaction, "MAX_SHARD_BYTES", 1)  # else they would share a file
     one = make_descriptors("one", 4, rng)
     two = replace(one, video_id="two")
 
