@@ -9,7 +9,7 @@ photographs that training of the bundled weights held out are used.
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +40,13 @@ WORDS = [
     "TRIP",
     "2026",
 ]
+SHOTS = ((5, 3.0, 1.0), (2, 8.0, 0.4), (1, 10.0, 0.0), (5, 3.0, 1.0))
+"""For each kind: how many shots, how long (s), and how fast the zoom."""
+
 Pixels = NDArray[np.uint8]
 
 
-def _shot(photo: Path, length_s: float, zoom: float) -> Iterator[Pixels]:
+def shot(photo: Path, length_s: float, zoom: float) -> Iterator[Pixels]:
     with Image.open(photo) as opened:
         picture = ImageOps.fit(opened.convert("RGB"), (480, 360))
     for step in range(int(length_s * RATE_HZ)):
@@ -52,31 +55,22 @@ def _shot(photo: Path, length_s: float, zoom: float) -> Iterator[Pixels]:
         yield np.array(picture.resize(SIZE, Image.Resampling.BILINEAR, box=box))
 
 
-def _title(rng: np.random.Generator) -> Iterator[Pixels]:
-    black = Image.new("RGB", SIZE)
-    for _ in range(int(2 * RATE_HZ)):
-        yield np.array(black)
-    card = black.copy()
-    words = " ".join(rng.choice(WORDS, 3))
+def title_card(words: str, length_s: float) -> Iterator[Pixels]:
+    card = Image.new("RGB", SIZE)
     ImageDraw.Draw(card).text((60, 105), words, fill="white", font=ImageFont.load_default(24))
-    for _ in range(int(1.5 * RATE_HZ)):
+    for _ in range(int(length_s * RATE_HZ)):
         yield np.array(card)
 
 
 def _frames(kind: int, photos: list[Path], rng: np.random.Generator) -> Iterator[Pixels]:
-    def pick() -> Path:
-        return photos[rng.integers(len(photos))]
-
     if kind == 3:
-        yield from _title(rng)
-    if kind in (0, 3):
-        for _ in range(5):
-            yield from _shot(pick(), 3.0, rng.uniform(0.3, 1.5))
-    elif kind == 1:
-        for _ in range(2):
-            yield from _shot(pick(), 8.0, rng.uniform(0.2, 0.6))
-    elif kind == 2:
-        yield from _shot(pick(), 10.0, 0.0)
+        for _ in range(int(2 * RATE_HZ)):
+            yield np.zeros((SIZE[1], SIZE[0], 3), dtype=np.uint8)
+        yield from title_card(" ".join(rng.choice(WORDS, 3)), 1.5)
+    num_shots, length_s, zoom = SHOTS[kind]
+    for _ in range(num_shots):
+        photo = photos[rng.integers(len(photos))]
+        yield from shot(photo, length_s, rng.uniform(0.3, 1.5) * zoom)
 
 
 def main() -> int:
@@ -85,8 +79,7 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--videos", type=int, default=40)
     arguments = parser.parse_args()
-    held_out: Callable[[Path], bool] = lambda path: is_held_out(path.name, every=6)  # noqa: E731
-    photos = [path for path in find_photos(arguments.photos) if held_out(path)]
+    photos = [p for p in find_photos(arguments.photos) if is_held_out(p.name, every=6)]
     arguments.out.mkdir(parents=True, exist_ok=True)
     for number in range(arguments.videos):
         rng = np.random.default_rng(number)

@@ -48,7 +48,9 @@ def main(argv: Sequence[str]) -> int:
         overrides["align.min_score"] = arguments.min_score
     items = find_items(arguments.paths)
     with contextlib.ExitStack() as stack:
-        detector = stack.enter_context(open_detector(arguments.config, overrides))
+        detector = stack.enter_context(
+            open_detector(arguments.config, overrides, factory=info.factory)
+        )
         refuse_other_space(arguments.index, info, detector)
         run = _Run(
             detector=detector,

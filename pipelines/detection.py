@@ -33,11 +33,18 @@ __all__ = [
 
 
 @contextmanager
-def open_detector(config: Path | None, overrides: Mapping[str, object]) -> Iterator[Detector]:
+def open_detector(
+    config: Path | None, overrides: Mapping[str, object], *, factory: str = "Flat"
+) -> Iterator[Detector]:
     """Load the weights and start the decoding children; stop them on the way out.
 
     Thresholds belong to a descriptor space, so those that neither the file nor the
     environment nor a flag sets are the ones that the weights were measured with.
+
+    Args:
+        config: settings file.
+        overrides: what flags and the index decide, by dotted key.
+        factory: of the index that will be searched.
     """
     describer = Describer(load_settings(config, overrides).describe)
     profile = describer.profile
@@ -57,7 +64,7 @@ def open_detector(config: Path | None, overrides: Mapping[str, object]) -> Itera
             describer=describer,
             search=settings.search,
             align=settings.align,
-            settings_digest=settings_digest(settings),
+            settings_digest=settings_digest(settings, factory=factory),
             clock=time.perf_counter,
         )
 

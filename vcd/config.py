@@ -109,17 +109,23 @@ def load_settings(
     return _valid_settings(merged, [origin for origin, layer in layers.items() if layer])
 
 
-def settings_digest(settings: Settings) -> str:
+def settings_digest(settings: Settings, *, factory: str = "Flat") -> str:
     """Digest every setting that can change a match; 16 hexadecimal digits.
 
     Equal digests on the same index promise the same matches. `KEYS_WITHOUT_EFFECT`
     are left out, so that another machine or batch size says the same.
+
+    Args:
+        settings: the whole tree.
+        factory: FAISS factory string of the index: it decides what is found, and the version of
+            an index speaks of its contents alone.
     """
     flat = {
         key: value
         for key, value in _flat(dataclasses.asdict(settings))
         if not any(f"{key}.".startswith(f"{idle}.") for idle in KEYS_WITHOUT_EFFECT)
     }
+    flat["index.factory"] = factory
     text = json.dumps(flat, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vcd.align import AlignSettings, TemporalNetwork, align_pair, make_aligner
@@ -109,6 +109,7 @@ def test_shifting_a_reference_shifts_its_matches(seed, shift, first_s):
 
 
 @given(seed=seeds, rate_hz=st.sampled_from([1.0, 2.0, 3.0]))
+@example(seed=58, rate_hz=1.0)
 @settings(max_examples=25, deadline=None)
 def test_doubling_the_sampling_rate_keeps_matches_within_an_old_step(seed, rate_hz):
     rng = np.random.default_rng(seed)

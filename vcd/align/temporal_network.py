@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcd.align.nodes import Nodes
-from vcd.align.paths import contains, fit_line, straight_pieces
+from vcd.align.paths import contains, straight_pieces
 from vcd.align.settings import AlignSettings
 from vcd.core.protocols import ScoredBox
 
@@ -199,11 +199,6 @@ def _best_pieces(
     """
     path = nodes.path(traced)
     pieces = straight_pieces(path, similarity_QR, settings)
-    dq, dr = (path[-1] - path[0]).tolist()
-    if not settings.min_slope * dq - 2 <= dr <= settings.max_slope * dq + 2:
-        on_line = nodes.path(_nodes_on_line(nodes, path, settings))
-        straight = straight_pieces(on_line, similarity_QR, settings)
-        pieces = max(pieces, straight, key=_best_score)
     if nodes.is_still(traced):
         on_diagonal = nodes.path(_nodes_on_diagonal(nodes, traced))
         straight = straight_pieces(on_diagonal, similarity_QR, settings)
@@ -224,13 +219,3 @@ def _nodes_on_diagonal(nodes: Nodes, traced: NDArray[np.int64]) -> NDArray[np.in
     evidence = np.bincount(offset - lowest, weights=nodes.weights[around])
     best: NDArray[np.int64] = around[offset == lowest + int(evidence.argmax())]
     return best
-
-
-def _nodes_on_line(
-    nodes: Nodes, path: NDArray[np.int64], settings: AlignSettings
-) -> NDArray[np.int64]:
-    """Find the living nodes on the line of allowed slope through a path, one a row."""
-    query, ref = path.astype(np.float64).T
-    line = fit_line(query, ref, min_slope=settings.min_slope, max_slope=settings.max_slope)
-    wanted = np.round(line.ref_at(nodes.rows.astype(np.float64)))
-    return np.flatnonzero(nodes.alive & (nodes.cols == wanted))

@@ -160,7 +160,6 @@ def _pyav_samples(
     until_s = collector.until_s
     last: Shown | None = None
     num_frames = 0
-
     for shown in reader.shown(from_s=from_s):
         if last is not None:
             shown_until_s = shown.time_s if shown.hole_from_s is None else shown.hole_from_s

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["write_video"]
 
-_MILLISECOND = Fraction(1, 1000)
 
-
-def write_video(  # noqa: PLR0913  # what an encoder needs, each with a sensible default
+def write_video(
     path: Path,
     frames: Iterable[NDArray[np.uint8]],
     *,
@@ -30,7 +28,6 @@ def write_video(  # noqa: PLR0913  # what an encoder needs, each with a sensible
     codec: str = "libx264",
     pixel_format: str = "yuv420p",
     options: Mapping[str, str] | None = None,
-    times_s: Iterable[float] | None = None,
 ) -> int:
     """Encode pictures into a video file; the suffix of the path names the container.
 
@@ -42,7 +39,6 @@ def write_video(  # noqa: PLR0913  # what an encoder needs, each with a sensible
         codec: an encoder of libavcodec.
         pixel_format: what the encoder is fed.
         options: of the encoder, as ffmpeg has them: ``{"crf": "40"}``.
-        times_s: when each frame is shown, rising, in milliseconds at best; None spaces them evenly.
 
     Returns:
         How many frames were written.
@@ -54,7 +50,6 @@ def write_video(  # noqa: PLR0913  # what an encoder needs, each with a sensible
 
     rate = Fraction(rate_hz).limit_denominator(1001)
     num_frames = 0
-    times = iter(times_s) if times_s is not None else None
     stream: VideoStream | None = None
     try:
         with av.open(str(path), "w") as container:
@@ -65,9 +60,9 @@ def write_video(  # noqa: PLR0913  # what an encoder needs, each with a sensible
                         container.add_stream(codec, rate=rate, options=dict(options or {})),
                     )
                     _shape(stream, pixels_HWC, pixel_format)
-                    stream.codec_context.time_base = 1 / rate if times is None else _MILLISECOND
+                    stream.codec_context.time_base = 1 / rate
                 frame = _frame(pixels_HWC, stream)
-                frame.pts = num_frames if times is None else round(next(times) * 1000)
+                frame.pts = num_frames
                 container.mux(stream.encode(frame))
                 num_frames += 1
             if stream is not None:

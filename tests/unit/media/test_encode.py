@@ -26,16 +26,6 @@ def test_every_frame_is_written_at_its_time(tmp_path, suffix, codec):
         assert float(container.streams.video[0].average_rate or 0) == pytest.approx(12.5, rel=0.1)
 
 
-def test_times_may_be_uneven(tmp_path):
-    path = tmp_path / "a.mkv"
-    write_video(path, _frames(4), rate_hz=25, times_s=[0.0, 0.5, 0.52, 2.0])
-
-    with av.open(str(path)) as container:
-        times_s = [frame.time for frame in container.decode(video=0)]
-
-    assert times_s == pytest.approx([0.0, 0.5, 0.52, 2.0])
-
-
 def test_an_odd_edge_is_cut_where_the_format_needs_it(tmp_path):
     path = tmp_path / "a.mp4"
     write_video(path, _frames(2, height=49, width=65), rate_hz=25)
