@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.conftest import Run, footage, one_sentence, write_frames
 
 
-def _info(vcd: Run, index: Path) -> dict:
+def _info(vcd: Run, index: Path) -> Any:
     result = vcd("index", "info", "--index", index, "--json")
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vcd.core import InputError
 from vcd.media.clock import PresentationClock
@@ -254,9 +254,10 @@ def _best_stream(container: "InputContainer", path: Path) -> "VideoStream":
 
     still = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
     streams = [stream for stream in container.streams.video if not stream.disposition & still]
+    streams = [stream for stream in streams if _has_decoder(stream)]
     if not streams:
         num_audio = len(container.streams.audio)
-        found = f"{num_audio} audio and no video" if num_audio else "no video"
+        found = f"{num_audio} audio and no video" if num_audio else "none that can be decoded"
         container.close()
         raise InputError(f"{path}: wanted a video stream, found {found}")
     return max(
@@ -268,6 +269,11 @@ def _best_stream(container: "InputContainer", path: Path) -> "VideoStream":
             stream.width * stream.height,
         ),
     )
+
+
+def _has_decoder(stream: Any) -> bool:
+    """Tell a codec that is not known; PyAV's types do not admit that there are such."""
+    return stream.codec_context is not None
 
 
 def _nominal_frame_s(stream: "VideoStream") -> float:
