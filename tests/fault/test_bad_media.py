@@ -156,6 +156,20 @@ def test_audio_alone_is_refused_as_such(pool, tmp_path):
     assert "1 audio and no video" in _refusal(pool, path)
 
 
+def test_a_title_that_is_no_utf8_is_no_hindrance(pool, tmp_path, good):
+    path = tmp_path / "title.mp4"
+    path.write_bytes(good.read_bytes().replace(b"Lavf", b"L\xe4vf"))
+
+    assert _examine(pool, path)[0].refused is None
+
+
+def test_an_unknown_codec_is_refused_as_such(pool, tmp_path, good):
+    path = tmp_path / "strange.mp4"
+    path.write_bytes(good.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
+
+    assert "one of an unknown codec" in _refusal(pool, path)
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm", "gif", "png"])
 def test_a_picture_wider_than_the_limit_is_refused(pool, tmp_path, suffix):
     path = tmp_path / f"wide.{suffix}"

@@ -239,7 +239,7 @@ def _start(*paths: Path) -> tuple[subprocess.Popen[str], list[int]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,
+        process_group=0,
     )
     assert process.stdout is not None
     children = [int(pid) for pid in process.stdout.readline().split()[1:]]

@@ -35,7 +35,7 @@ _CROWD = 200_000
 _CROWDED_STEP = 2
 """Longest step in a crowd: there are no gaps to bridge, and eight times fewer edges to look at."""
 
-_STILL_DIAGONAL = 0.9
+_STILL_DIAGONAL = 0.93
 """Part of a path's evidence for which a still shot is given its diagonal instead."""
 
 _MAX_SOLUTIONS = 12

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vcd.core import InputError
 from vcd.media.clock import PresentationClock
@@ -186,6 +186,7 @@ class PyavReader:
             container = av.open(
                 f"file:{self._path.absolute()}",
                 format=demuxer,
+                metadata_errors="replace",
                 options=options | {"max_pixels": str(self._max_side_px**2)},
             )
         except av.FFmpegError as error:
@@ -253,11 +254,11 @@ def _best_stream(container: "InputContainer", path: Path) -> "VideoStream":
     from av.stream import Disposition  # the door to PyAV
 
     still = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
-    streams = [stream for stream in container.streams.video if not stream.disposition & still]
-    streams = [stream for stream in streams if _has_decoder(stream)]
+    movies = [stream for stream in container.streams.video if not stream.disposition & still]
+    streams = [movie for movie in movies if _has_decoder(movie)]
     if not streams:
         num_audio = len(container.streams.audio)
-        found = f"{num_audio} audio and no video" if num_audio else "none that can be decoded"
+        found = "one of an unknown codec" if movies else f"{num_audio} audio and no video"
         container.close()
         raise InputError(f"{path}: wanted a video stream, found {found}")
     return max(
@@ -271,9 +272,9 @@ def _best_stream(container: "InputContainer", path: Path) -> "VideoStream":
     )
 
 
-def _has_decoder(stream: Any) -> bool:
+def _has_decoder(stream: "VideoStream") -> bool:
     """Tell a codec that is not known; PyAV's types do not admit that there are such."""
-    return stream.codec_context is not None
+    return getattr(stream, "codec_context", None) is not None
 
 
 def _nominal_frame_s(stream: "VideoStream") -> float:

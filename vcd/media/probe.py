@@ -159,7 +159,7 @@ def read_head(path: Path) -> bytes:
 def sniff(head: bytes) -> str | None:
     """Name the container that a file's first bytes belong to; None for all that is not allowed.
 
-    Playlists, manifests, scripts and session descriptions (HLS, DASH, concat,
+    Playlists, manifests, scripts and stream descriptions (HLS, DASH, concat,
     SDP) are text and are never named.
     """
     for magic, name in _MAGIC:

@@ -49,7 +49,7 @@ class DecodingProcess:
                 stdout=subprocess.DEVNULL,
                 stderr=self._noise,
                 env=_environment(),
-                start_new_session=True,
+                process_group=0,
             )
         finally:
             os.close(frames)
