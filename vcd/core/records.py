@@ -111,7 +111,8 @@ class Examination:
     Attributes:
         video_id: whose.
         video: what was found in the file; None when it was refused before that was known.
-        decoder: ``decord`` or ``pyav``; None when no decoder got to a frame.
+        decoder: ``decord``, ``pyav``, ``decord+pyav`` when the second took over, or ``pillow``;
+            None when no decoder got to a frame.
         examined: stretches whose frames were handed on.
         skipped: stretches that were not, with reasons.
         refused: why the whole video cannot be used, as a sentence; None when it can.

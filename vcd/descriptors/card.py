@@ -68,24 +68,12 @@ def bundled_card(folder: Path | None = None) -> BundledCard:
             dim=int(stated["dim"]),
             preprocessing=str(stated["preprocessing"]),
             sha256={str(name): str(digest) for name, digest in stated["digests"].items()},
-            profile=_profile(stated),
+            profile=SpaceProfile(
+                **{name: float(limit) for name, limit in stated["thresholds"].items()}
+            ),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise SetupError(
             f"{path}: the card of the bundled weights is missing or incomplete ({error!r}): "
             "install the package again"
         ) from error
-
-
-def _profile(stated: Mapping[str, Any]) -> SpaceProfile:
-    """Take the limits as measured on images, and the one on matches where it was calibrated.
-
-    ``thresholds.min_score`` of the card is a similarity of two images; a match's score has a
-    scale of its own, on which one default serves every space until ``min_match_score`` is there.
-    """
-    thresholds: Mapping[str, Any] = stated["thresholds"]
-    return SpaceProfile(
-        hit_floor=float(thresholds["hit_floor"]),
-        min_similarity=float(thresholds["min_similarity"]),
-        min_score=float(thresholds.get("min_match_score", SpaceProfile().min_score)),
-    )
