@@ -75,11 +75,11 @@ def as_table(report: dict[str, dict[str, object]]) -> str:
     names = list(report)
     lines = ["| | " + " | ".join(names) + " |", "| --- |" + " ---: |" * len(names)]
     for metric in ("micro_ap", "recall_at_p90", "accuracy_at_1"):
-        cells = [f"{report[name]['all'][metric]:.3f}" for name in names]  # type: ignore[index]
+        cells = [f"{report[name]['all'][metric]:.3f}" for name in names]
         lines.append(f"| {metric} | " + " | ".join(cells) + " |")
     lines += ["", "Recall at 90 % precision / accuracy at 1, by edit:", "", *lines[:2]]
-    for edit in next(iter(report.values()))["by_edit"]:  # type: ignore[attr-defined]
-        rows = [report[name]["by_edit"][edit] for name in names]  # type: ignore[index]
+    for edit in next(iter(report.values()))["by_edit"]:
+        rows = [report[name]["by_edit"][edit] for name in names]
         cells = [f"{row['recall_at_p90']:.2f} / {row['accuracy_at_1']:.2f}" for row in rows]
         lines.append(f"| {edit} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

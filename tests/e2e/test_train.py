@@ -1,6 +1,7 @@
 """`vcd train` on drawn pictures: it learns, it previews, and it says what is wrong."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def measured_untrained(photos):
     from vcd.descriptors.sscd import build_network
     from vcd.training.data import PackedPhotos, read_held_out
 
-    settings = train.read_settings(train.Path("configs/smoke.toml"))
+    settings = train.read_settings(Path("configs/smoke.toml"))
     held_out = read_held_out(photos, every=settings.holdout_every, short_px=settings.store_px)
     packed = PackedPhotos(
         names=tuple(str(number) for number in range(len(held_out))),

@@ -199,7 +199,7 @@ def _train_step(run: _Run, batch: Batch, names: tuple[str, ...]) -> dict[str, fl
         files = ", ".join(names[photo] for photo in dict.fromkeys(batch.photo_V.tolist()))
         raise InputError(f"the loss of step {run.step} is no number; its photographs: {files}")
     run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     limit = settings.optimizer.max_gradient_norm
     nn.utils.clip_grad_norm_(run.network.parameters(), limit)
     run.optimizer.step()
