@@ -101,7 +101,6 @@ class _Run:
             yield self._report(examination, descriptors)
         for examination in late:
             yield self._report(examination, self._nothing(examination.video_id))
-        yield from ()
 
     def _resume(self, item: Item, sha256: str) -> bool:
         known = self.log.known(item.id) if self.log else None

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from pipelines.cli import main
 
-NUM_PICTURES = 160
+NUM_PICTURES = 400
 
 
 def draw_picture(seed):

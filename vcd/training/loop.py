@@ -11,7 +11,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypedDict
@@ -107,8 +108,20 @@ def train(
         _restore(run, folder / "last.pt")
     elif (folder / "last.pt").exists():
         raise SetupError(f"there is a run in {folder} already; resume it or choose another folder")
-    _run_steps(run, photos, folder, measure)
+    with _threads(settings.num_threads):
+        _run_steps(run, photos, folder, measure)
     return folder / "best.pt"
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def load_checkpoint(file: Path) -> Checkpoint:

@@ -99,6 +99,8 @@ class TrainingSettings:
         holdout_every: one photograph in this many, by hash of its name, is never trained on.
         bf16: run the network in bfloat16; faster on hardware that has it.
         num_loaders: processes that make the edited views; 0 makes them in the training process.
+        num_threads: threads of the network. Part of the recipe, for the order of a sum depends on
+            it. More are faster on a quiet machine and many times slower on a busy one.
         augment: how the views are edited.
         loss: the terms of the loss.
         optimizer: how weights follow gradients.
@@ -118,6 +120,7 @@ class TrainingSettings:
     holdout_every: int = 6
     bf16: bool = True
     num_loaders: int = 1
+    num_threads: int = 1
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
@@ -127,7 +130,13 @@ class TrainingSettings:
             raise ValueError(f"{len(self.sizes_px)} sizes for {len(self.size_steps)} first steps")
         if self.size_steps[0] != 0 or sorted(self.size_steps) != list(self.size_steps):
             raise ValueError(f"size_steps must rise from 0, got {self.size_steps}")
-        limits = {"steps": 1, "steps_per_epoch": 1, "batch_photos": 2, "holdout_every": 2}
+        limits = {
+            "steps": 1,
+            "steps_per_epoch": 1,
+            "batch_photos": 2,
+            "holdout_every": 2,
+            "num_threads": 1,
+        }
         for name, least in limits.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
