@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     pdq = pdq_similarity(disc)
     if pdq is not None:
         similarities["PDQ"] = pdq
-    report = {
+    report: dict[str, dict[str, Any]] = {
         name: {"all": score_disc_like(disc, each), "by_edit": score_by_edit(disc, each)}
         for name, each in similarities.items()
     }
@@ -71,7 +72,7 @@ def untrained_similarity(disc: DiscLikeSet) -> NDArray[np.float32]:
     return similarity
 
 
-def as_table(report: dict[str, dict[str, object]]) -> str:
+def as_table(report: dict[str, dict[str, Any]]) -> str:
     names = list(report)
     lines = ["| | " + " | ".join(names) + " |", "| --- |" + " ---: |" * len(names)]
     for metric in ("micro_ap", "recall_at_p90", "accuracy_at_1"):

@@ -55,10 +55,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--photos", type=Path, required=True, help="what the run was trained on")
     parser.add_argument("--out", type=Path, default=Path("vcd/descriptors/bundled"))
     parser.add_argument("--min-score", type=float, default=SpaceProfile().min_score)
+    parser.add_argument("--input-px", type=int, help="instead of what the recipe was measured at")
     arguments = parser.parse_args(argv)
     try:
         card = export_bundled(
-            arguments.checkpoint, arguments.photos, arguments.out, min_score=arguments.min_score
+            arguments.checkpoint,
+            arguments.photos,
+            arguments.out,
+            min_score=arguments.min_score,
+            input_px=arguments.input_px,
         )
     except VcdError as error:
         print(f"export: {error}", file=sys.stderr)
@@ -68,7 +73,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def export_bundled(
-    checkpoint_file: Path, photos: Path, out: Path, *, min_score: float
+    checkpoint_file: Path,
+    photos: Path,
+    out: Path,
+    *,
+    min_score: float,
+    input_px: int | None = None,
 ) -> dict[str, Any]:
     """Write the three files from the averaged weights of a checkpoint.
 
@@ -85,6 +95,7 @@ def export_bundled(
 
     checkpoint = load_checkpoint(checkpoint_file)
     settings = json.loads(checkpoint["settings"])
+    side_px = input_px or settings["input_px"]
     weights = halved(checkpoint["average"])
     network = build_network(settings["trunk"], settings["dim"])
     network.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
@@ -93,11 +104,12 @@ def export_bundled(
     tensors, graph = out / f"{NAME}.safetensors", out / f"{NAME}.onnx"
     save_file(weights, tensors)
     tensors.chmod(0o644)
-    graph.write_bytes(_onnx_with_halves(network, settings["input_px"]).SerializeToString())
-    _refuse_difference(network, graph, settings["input_px"])
+    graph.write_bytes(_onnx_with_halves(network, side_px).SerializeToString())
+    _refuse_difference(network, graph, side_px)
     disc = held_out_set(photos, every=settings["holdout_every"])
-    similarity = onnx_similarity(graph, disc, settings["input_px"])
+    similarity = onnx_similarity(graph, disc, side_px)
     card = _card(checkpoint, disc, similarity, min_score)
+    card["preprocessing"] = f"skew_{side_px}"
     card["digests"] = {file.name: _digest(file) for file in (tensors, graph)}
     (out / f"{NAME}.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     return card

@@ -17,7 +17,7 @@ from pipelines.cli import verb_parser
 from vcd.core.errors import SetupError
 from vcd.descriptors import Preprocessing
 from vcd.evaluation.disc_like import DiscLikeSet, make_disc_like, score_disc_like
-from vcd.training.data import find_photos, is_held_out, pack_photos
+from vcd.training.data import find_photos, is_held_out, pack_photos, without_twins
 from vcd.training.settings import (
     AugmentSettings,
     LossSettings,
@@ -56,7 +56,8 @@ def main(argv: Sequence[str]) -> int:
     if arguments.preview:
         print(_write_preview(settings, arguments.out))
     else:
-        print(_train(settings, arguments.out, resume=arguments.resume))
+        start = arguments.start_from
+        print(_train(settings, arguments.out, start=start, resume=arguments.resume))
     return 0
 
 
@@ -65,6 +66,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, metavar="DIR", help="instead of the file's folder")
     parser.add_argument("--out", type=Path, metavar="DIR", default=Path("runs/train"))
     parser.add_argument("--resume", action="store_true", help="go on from the last epoch")
+    parser.add_argument(
+        "--start-from", type=Path, metavar="FILE", help="a checkpoint to go on training from"
+    )
     parser.add_argument("--preview", action="store_true", help="only write a contact sheet")
     arguments = parser.parse_args(argv)
     if arguments.config is None:
@@ -91,21 +95,56 @@ def read_settings(file: Path) -> TrainingSettings:
         raise SetupError(f"{file}: not a training recipe: {error}") from error
 
 
-def _train(settings: TrainingSettings, out: Path, *, resume: bool) -> Path:
-    from vcd.descriptors.sscd import build_network
+def _train(settings: TrainingSettings, out: Path, *, start: Path | None, resume: bool) -> Path:
     from vcd.training.loop import train
 
     with tempfile.TemporaryDirectory(prefix="vcd-train-") as cache:
         training, held_out = _packed(settings, Path(cache))
+        training = _deduplicated(training, settings, start)
         measure = _measure(held_out, settings)
         return train(
-            lambda: build_network(settings.trunk, settings.dim),
+            lambda: _first_network(settings, start),
             training,
             settings,
             folder=out,
             measure=measure,
             resume=resume,
         )
+
+
+def _first_network(settings: TrainingSettings, start: Path | None) -> "nn.Module":
+    """Build the network with random weights or with the averaged ones of another run."""
+    from vcd.descriptors.sscd import build_network
+    from vcd.training.loop import load_checkpoint
+
+    network = build_network(settings.trunk, settings.dim)
+    if start is not None:
+        try:
+            network.load_state_dict(load_checkpoint(start)["average"])
+        except RuntimeError as error:
+            wanted = f"{settings.trunk} with {settings.dim} dimensions"
+            raise SetupError(f"{start}: not a checkpoint of {wanted}") from error
+    return network
+
+
+def _deduplicated(
+    photos: "PackedPhotos", settings: TrainingSettings, start: Path | None
+) -> "PackedPhotos":
+    """Leave out near duplicates, where the recipe asks for it."""
+    if settings.twin_similarity is None:
+        return photos
+    if start is None:
+        raise SetupError("twin_similarity needs a network to see twins with; give --start-from")
+    network = _first_network(settings, start).eval()
+    features = np.concatenate(
+        [
+            described(network, squashed([photos[photo]], settings.input_px))
+            for photo in range(len(photos))
+        ]
+    )
+    kept = without_twins(photos, features, similarity=settings.twin_similarity)
+    print(f"{len(photos) - len(kept)} near duplicates left out", file=sys.stderr)
+    return kept
 
 
 def _packed(settings: TrainingSettings, cache: Path) -> tuple["PackedPhotos", "PackedPhotos"]:

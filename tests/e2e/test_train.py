@@ -114,6 +114,19 @@ def test_one_photograph_is_too_few(tmp_path, capsys):
     assert "1 photographs are too few" in capsys.readouterr().err
 
 
+def test_a_checkpoint_of_another_trunk_is_refused(photos, tmp_path, capsys):
+    import torch
+
+    other = tmp_path / "other.pt"
+    torch.save({"average": {"backbone.conv1.weight": torch.zeros(3)}}, other)
+    recipe = ["--config", "configs/smoke.toml", "--photos", str(photos), "--out", str(tmp_path)]
+
+    code = main(["train", *recipe, "--start-from", str(other)])
+
+    assert code == 1
+    assert "not a checkpoint of resnet18_w32 with 64 dimensions" in capsys.readouterr().err
+
+
 def test_a_recipe_must_be_given(capsys):
     assert main(["train"]) == 2
     assert "--config configs/smoke.toml" in capsys.readouterr().err

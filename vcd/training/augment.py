@@ -10,14 +10,15 @@ The sets that measure a network are made elsewhere, by other code.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-__all__ = ["edited_view"]
+from vcd.training.overlays import draw_over
+
+__all__ = ["edited_view", "hard_view"]
 
 Picture = Image.Image
 Pixels = NDArray[np.uint8]
@@ -25,8 +26,6 @@ Generator = np.random.Generator
 
 MIN_CROP_AREA = 0.2
 """Share of the photograph that the strongest crop keeps; the published recipe goes to 0.08."""
-
-LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 !?&%#@"))
 
 
 def edited_view(
@@ -50,7 +49,7 @@ def edited_view(
     if rng.random() < 0.75 * strength:
         picture = _recoloured(picture, strength, rng)
     if rng.random() < 0.45 * strength:
-        picture = _drawn_over(picture, rng)
+        picture = draw_over(picture, rng)
     if rng.random() < 0.25 * strength:
         picture = _rotated(picture, strength, rng)
     if rng.random() < 0.45 * strength:
@@ -60,17 +59,47 @@ def edited_view(
     return np.array(picture, dtype=np.uint8)
 
 
+def hard_view(photo: Pixels, other: Pixels, *, size_px: int, rng: Generator) -> Pixels:
+    """Make a view by one alone of the edits that are learned last, in full.
+
+    A tight crop, a quarter turn, an inset in another photograph, or solarizing; half of them
+    mildly degraded as well.
+    """
+    size, bilinear = (size_px, size_px), Image.Resampling.BILINEAR
+    kind = int(rng.integers(0, 4))
+    if kind == 0:
+        picture = _boxed(photo, size_px, rng.uniform(0.25, 0.6), rng.uniform(-0.2, 0.2), rng)
+    else:
+        picture = Image.fromarray(photo).resize(size, bilinear)
+    if kind == 1:
+        picture = picture.rotate(90 * int(rng.choice([1, 1, 2, 3, 3])))
+    elif kind == 2:
+        stranger = Image.fromarray(other).resize(size, bilinear)
+        picture = _pasted(stranger, picture, rng.uniform(0.35, 0.75), rng)
+    elif kind == 3:
+        picture = ImageOps.solarize(picture, int(rng.integers(64, 192)))
+    if rng.random() < 0.5:
+        picture = _degraded(picture, 0.4, rng)
+    return np.array(picture, dtype=np.uint8)
+
+
 def _cropped(photo: Pixels, size_px: int, strength: float, rng: Generator) -> Picture:
-    """Cut a random box, as RandomResizedCrop does, and squash it to the square."""
-    height, width = photo.shape[:2]
-    box = (0.0, 0.0, float(width), float(height))
+    """Keep all or, more often the stronger, cut a random box; squash it to the square."""
     if rng.random() < 0.25 + 0.5 * strength:
         area = rng.uniform(1.0 - strength * (1.0 - MIN_CROP_AREA), 1.0)
-        aspect = np.exp(strength * rng.uniform(-0.35, 0.35))
-        wide = width * min(1.0, float(np.sqrt(area * aspect)))
-        high = height * min(1.0, float(np.sqrt(area / aspect)))
-        left, top = rng.uniform(0, width - wide), rng.uniform(0, height - high)
-        box = (left, top, left + wide, top + high)
+        return _boxed(photo, size_px, area, strength * rng.uniform(-0.35, 0.35), rng)
+    size = (size_px, size_px)
+    return Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR)
+
+
+def _boxed(photo: Pixels, size_px: int, area: float, log_aspect: float, rng: Generator) -> Picture:
+    """Cut a box of this share of the area, as RandomResizedCrop does, and squash it."""
+    height, width = photo.shape[:2]
+    aspect = np.exp(log_aspect)
+    wide = width * min(1.0, float(np.sqrt(area * aspect)))
+    high = height * min(1.0, float(np.sqrt(area / aspect)))
+    left, top = rng.uniform(0, width - wide), rng.uniform(0, height - high)
+    box = (left, top, left + wide, top + high)
     size = (size_px, size_px)
     return Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR, box=box)
 
@@ -111,62 +140,6 @@ def _tinted(picture: Picture, strength: float, rng: Generator) -> Picture:
     shift = int(rng.uniform(-51, 51) * strength)
     hue = hue.point([(level + shift) % 256 for level in range(256)])
     return Image.merge("HSV", (hue, saturation, value)).convert("RGB")
-
-
-def _drawn_over(picture: Picture, rng: Generator) -> Picture:
-    """Lay text or emoji-like shapes over the picture, more or less opaque."""
-    size = picture.width
-    layer = picture.copy()
-    draw = ImageDraw.Draw(layer)
-    for _ in range(int(rng.integers(1, 4))):
-        colour = tuple(int(level) for level in rng.integers(0, 256, size=3))
-        if rng.random() < 0.6:
-            _write(draw, size, colour, rng)
-        else:
-            _draw_shape(draw, size, colour, rng)
-    return Image.blend(picture, layer, float(rng.uniform(0.4, 1.0)))
-
-
-@lru_cache(maxsize=64)
-def _font(height_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(height_px)
-
-
-def _write(draw: ImageDraw.ImageDraw, size: int, colour: tuple[int, ...], rng: Generator) -> None:
-    height_px = max(6, int(size * rng.uniform(0.07, 0.3)))
-    text = "".join(rng.choice(LETTERS, size=int(rng.integers(2, 24))))
-    place = (rng.uniform(-0.2, 0.7) * size, rng.uniform(0.0, 0.9) * size)
-    outline = (0, 0, 0) if sum(colour) > 384 else (255, 255, 255)
-    stroke = int(rng.integers(0, 2))
-    draw.text(
-        place, text, fill=colour, font=_font(height_px), stroke_width=stroke, stroke_fill=outline
-    )
-
-
-def _draw_shape(
-    draw: ImageDraw.ImageDraw, size: int, colour: tuple[int, ...], rng: Generator
-) -> None:
-    """Draw a face-like disc, a polygon or a bar."""
-    centre_x, centre_y = rng.uniform(0.0, 1.0, size=2) * size
-    radius = size * rng.uniform(0.06, 0.25)
-    around = (centre_x - radius, centre_y - radius, centre_x + radius, centre_y + radius)
-    kind = rng.random()
-    if kind < 0.45:
-        draw.ellipse(around, fill=colour, outline=(40, 40, 40))
-        for side in (-0.4, 0.4):
-            x, y, dot = centre_x + side * radius, centre_y - 0.25 * radius, 0.15 * radius
-            draw.ellipse((x - dot, y - dot, x + dot, y + dot), fill=(20, 20, 20))
-        mouth = 0.6 * radius
-        smile = (centre_x - mouth, centre_y - mouth, centre_x + mouth, centre_y + mouth)
-        draw.arc(smile, 20, 160, fill=(20, 20, 20), width=2)
-    elif kind < 0.8:
-        turn, corners = rng.uniform(0, np.pi), int(rng.integers(3, 11))
-        reach = np.where(np.arange(corners) % 2, rng.uniform(0.4, 1.0), 1.0) * radius
-        angle = turn + 2 * np.pi * np.arange(corners) / corners
-        points = np.stack([centre_x + reach * np.cos(angle), centre_y + reach * np.sin(angle)], 1)
-        draw.polygon([tuple(point) for point in points.tolist()], fill=colour)
-    else:
-        draw.rectangle((0, centre_y - radius / 3, size, centre_y + radius / 3), fill=colour)
 
 
 def _rotated(picture: Picture, strength: float, rng: Generator) -> Picture:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from vcd.core.errors import InputError, SetupError
-from vcd.training.augment import edited_view
+from vcd.training.augment import edited_view, hard_view
 from vcd.training.settings import TrainingSettings
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "ramped",
     "read_held_out",
     "size_at",
+    "without_twins",
 ]
 
 logger = logging.getLogger(__name__)
@@ -127,6 +128,31 @@ def pack_photos(paths: Sequence[Path], *, short_px: int, file: Path) -> PackedPh
     return PackedPhotos(names=tuple(names), levels=levels, first=first, sizes=shapes)
 
 
+def without_twins(
+    photos: PackedPhotos, features: NDArray[np.float32], *, similarity: float
+) -> PackedPhotos:
+    """Leave out every photograph that is closer than ``similarity`` to one that is kept.
+
+    Args:
+        photos: N photographs.
+        features: ``(N, D)`` float32, unit rows.
+        similarity: cosine from which two count as one.
+    """
+    kept: list[int] = []
+    kept_features = np.empty_like(features)
+    for photo in range(len(photos)):
+        if (kept_features[: len(kept)] @ features[photo] < similarity).all():
+            kept_features[len(kept)] = features[photo]
+            kept.append(photo)
+    parts = [photos[photo].reshape(-1) for photo in kept]
+    return PackedPhotos(
+        names=tuple(photos.names[photo] for photo in kept),
+        levels=np.concatenate(parts),
+        first=np.cumsum([0, *(len(part) for part in parts)]).astype(np.int64),
+        sizes=photos.sizes[kept],
+    )
+
+
 def read_held_out(folder: Path, *, every: int, short_px: int = 320) -> list[NDArray[np.uint8]]:
     """Decode the photographs of a folder that training does not see; unreadable ones are skipped.
 
@@ -184,19 +210,20 @@ def batch_of_step(photos: PackedPhotos, settings: TrainingSettings, step: int) -
     )
     alike = rng.random(len(chosen)) < ramp.alike_probability
     others = rng.integers(0, len(photos), size=(2, len(chosen)))
-    size_px = size_at(settings, step)
-    first_strength = np.where(alike, strength, strength * ramp.ref_share)
-    views = [
-        edited_view(
-            photos[int(photo)],
-            photos[int(other)],
-            size_px=size_px,
-            strength=float(depth),
-            rng=rng,
-        )
-        for side, depths in enumerate((first_strength, np.full(len(chosen), strength)))
-        for photo, other, depth in zip(chosen, others[side], depths, strict=True)
-    ]
+    is_hard = np.zeros((2, len(chosen)), dtype=bool)
+    if ramp.hard_share:
+        is_hard[1] = rng.random(len(chosen)) < ramp.hard_share
+    strengths = np.full((2, len(chosen)), strength)
+    strengths[0, ~alike] *= ramp.ref_share
+    size = size_at(settings, step)
+    views = []
+    for side, place in np.ndindex(others.shape):
+        photo, other = photos[int(chosen[place])], photos[int(others[side, place])]
+        if is_hard[side, place]:
+            views.append(hard_view(photo, other, size_px=size, rng=rng))
+        else:
+            depth = float(strengths[side, place])
+            views.append(edited_view(photo, other, size_px=size, strength=depth, rng=rng))
     return Batch(step=step, views_VHWC=np.stack(views), photo_V=np.tile(chosen, 2))
 
 

@@ -23,6 +23,8 @@ class AugmentSettings:
             reference is seldom edited and a query is; 1.0 edits both alike, as published.
         alike_probability: share of the photographs whose two views are edited alike
             nevertheless, so that two edited copies of one thing are close as well.
+        hard_share: share of the second views that get, instead of the recipe, one of the edits
+            that are learned last. 0.0 while the others are still being learned.
     """
 
     start_strength: float = 0.1
@@ -30,6 +32,7 @@ class AugmentSettings:
     ramp_steps: int = 2000
     ref_share: float = 0.25
     alike_probability: float = 0.25
+    hard_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,9 @@ class TrainingSettings:
         size_steps: first step of each stage; the first is 0.
         input_px: side of the square input that the finished weights are used with.
         store_px: photographs are kept in memory with at most this short side.
+        twin_similarity: a training photograph that is closer than this to another one, by the
+            network that the run starts from, is left out: collections hold duplicates, and a
+            duplicate that must be pushed away teaches the wrong thing. None keeps all.
         holdout_every: one photograph in this many, by hash of its name, is never trained on.
         bf16: run the network in bfloat16; faster on hardware that has it.
         num_loaders: processes that make the edited views; 0 makes them in the training process.
@@ -117,6 +123,7 @@ class TrainingSettings:
     size_steps: tuple[int, ...] = (0, 1500, 3000)
     input_px: int = 160
     store_px: int = 176
+    twin_similarity: float | None = None
     holdout_every: int = 6
     bf16: bool = True
     num_loaders: int = 1

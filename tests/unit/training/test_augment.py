@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vcd.training.augment import edited_view
+from vcd.training.augment import edited_view, hard_view
 
 
 def photograph(seed, *, height=90, width=120):
@@ -58,6 +58,15 @@ def test_odd_shapes_are_edited_like_any_other(shape):
         rng = np.random.default_rng(seed)
 
         assert edited_view(odd, odd, size_px=32, strength=1.0, rng=rng).shape == (32, 32, 3)
+
+
+def test_a_hard_view_is_a_square_and_a_function_of_its_generator():
+    def hard(seed):
+        rng = np.random.default_rng(seed)
+        return hard_view(photograph(0), photograph(1), size_px=48, rng=rng)
+
+    assert {hard(seed).shape for seed in range(40)} == {(48, 48, 3)}
+    assert all(np.array_equal(hard(seed), hard(seed)) for seed in range(40))
 
 
 def test_the_photographs_are_not_changed():

@@ -15,8 +15,9 @@ from vcd.training.data import (
     ramped,
     read_held_out,
     size_at,
+    without_twins,
 )
-from vcd.training.settings import TrainingSettings
+from vcd.training.settings import AugmentSettings, TrainingSettings
 
 SETTINGS = TrainingSettings(
     steps=10, batch_photos=4, sizes_px=(16, 24), size_steps=(0, 5), num_loaders=0
@@ -120,6 +121,34 @@ def test_loaders_change_nothing(photos, num_loaders):
     for batch in loaded:
         direct = batch_of_step(photos, SETTINGS, batch.step)
         assert np.array_equal(batch.views_VHWC, direct.views_VHWC)
+
+
+def test_hard_edits_replace_second_views_alone(photos):
+    steady = AugmentSettings(start_strength=0.0, end_strength=0.0, ramp_steps=0)
+    plain = batch_of_step(photos, replace(SETTINGS, augment=steady), 0)
+    hard = batch_of_step(photos, replace(SETTINGS, augment=replace(steady, hard_share=1.0)), 0)
+
+    is_changed = (plain.views_VHWC != hard.views_VHWC).any(axis=(1, 2, 3))
+
+    assert not is_changed[:4].any()
+    assert is_changed[4:].all()
+
+
+def test_of_twins_only_the_first_is_kept(photos):
+    angles = np.deg2rad(np.arange(9) * 40.0)
+    angles[5] = angles[2] + 0.01
+    features = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+    kept = without_twins(photos, features, similarity=0.95)
+
+    assert kept.names == tuple(name for name in photos.names if name != "photo5.png")
+    assert all(
+        np.array_equal(kept[photo], photos[photo if photo < 5 else photo + 1]) for photo in range(8)
+    )
+
+
+def test_photographs_unlike_each_other_are_all_kept(photos):
+    assert len(without_twins(photos, np.eye(9, dtype=np.float32), similarity=0.5)) == 9
 
 
 def test_both_views_of_a_photograph_are_in_the_batch(photos):

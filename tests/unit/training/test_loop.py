@@ -125,6 +125,20 @@ def test_another_seed_gives_other_weights(tmp_path):
     assert not same_tensors(one["network"], other["network"])
 
 
+def test_the_recipe_decides_the_number_of_threads_and_leaves_none_behind(tmp_path):
+    before, during = torch.get_num_threads(), []
+    three = replace(SETTINGS, num_threads=before + 1)
+
+    def count(network):
+        during.append(torch.get_num_threads())
+        return {"micro_ap": 0.0}
+
+    trained(tmp_path, settings=three, measure=count)
+
+    assert set(during) == {before + 1}
+    assert torch.get_num_threads() == before
+
+
 def test_the_best_epoch_is_kept_and_every_epoch_is_logged(tmp_path):
     scores = iter([0.2, 0.6, 0.4])
 
