@@ -7,6 +7,7 @@ import pytest
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "2")  # before numpy's first product: tests share the machine
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # nor does a thread that waits burn a core
 
 
 @pytest.fixture
