@@ -3,7 +3,9 @@
 Part of the door to PyAV. What it writes is our own, so it needs no sandbox.
 """
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -52,7 +54,7 @@ def write_video(
     num_frames = 0
     stream: VideoStream | None = None
     try:
-        with av.open(str(path), "w") as container:
+        with _kept_scheduling(), av.open(str(path), "w") as container:
             for pixels_HWC in frames:
                 if stream is None:
                     stream = cast(
@@ -70,6 +72,23 @@ def write_video(
     except (av.FFmpegError, ValueError) as error:
         raise SetupError(f"{path}: wanted to write it with {codec}, got: {error}") from error
     return num_frames
+
+
+@contextmanager
+def _kept_scheduling() -> Iterator[None]:
+    """Give back the scheduling class that SVT-AV1 takes from the thread that opens it.
+
+    As root it makes its caller a real-time thread, which then starves whatever waits
+    for it, in this process and in all that it starts.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def _shape(stream: "VideoStream", pixels_HWC: NDArray[np.uint8], pixel_format: str) -> None:

@@ -1,5 +1,7 @@
 """Videos that we write ourselves."""
 
+import os
+
 import av
 import numpy as np
 import pytest
@@ -40,3 +42,12 @@ def test_an_unknown_encoder_or_folder_is_our_fault(tmp_path):
         write_video(tmp_path / "a.mp4", _frames(2), rate_hz=25, codec="no-such-codec")
     with pytest.raises(SetupError, match="No such file or directory"):
         write_video(tmp_path / "missing" / "a.mp4", _frames(2), rate_hz=25)
+
+
+def test_an_encoder_does_not_leave_the_caller_a_real_time_process(tmp_path):
+    before = os.sched_getscheduler(0)
+    frames = [np.full((64, 64, 3), level, dtype=np.uint8) for level in range(4)]
+
+    write_video(tmp_path / "a.mp4", frames, rate_hz=5.0, codec="libsvtav1")
+
+    assert os.sched_getscheduler(0) == before
