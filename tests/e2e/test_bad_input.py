@@ -236,7 +236,7 @@ def test_an_index_of_another_space_is_refused(vcd: Run, refs: Path, tmp_path: Pa
 def test_a_damaged_index_is_refused_and_never_answers(vcd: Run, refs: Path, tmp_path: Path) -> None:
     vcd("index", "add", refs / "ref0.mp4", "--index", tmp_path / "i")
     victims = [path for path in (tmp_path / "i").rglob("*") if path.is_file()]
-    victims = [path for path in victims if path.stat().st_size > 0]
+    victims = [path for path in victims if path.name != "lock" and path.stat().st_size > 0]
     assert victims
     for victim in victims:
         whole = victim.read_bytes()

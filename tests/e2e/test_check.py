@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image
 
 from tests.e2e.conftest import RATE_HZ, Run, footage, write_frames
 
@@ -23,13 +23,13 @@ def _edited(name, frames):
         "as it is": lambda f: f,
         "crop": lambda f: f[16:-16, 20:-20],
         "flip": lambda f: f[:, ::-1],
-        "grey": lambda f: np.array(ImageOps.grayscale(Image.fromarray(f)).convert("RGB")),
+        "dim": lambda f: (f * 0.6).astype(np.uint8),
         "small": lambda f: np.array(Image.fromarray(f).resize((160, 120))),
     }
     return (np.ascontiguousarray(edits[name](frame)) for frame in frames)
 
 
-@pytest.mark.parametrize("edit", ["as it is", "crop", "flip", "grey", "small"])
+@pytest.mark.parametrize("edit", ["as it is", "crop", "flip", "dim", "small"])
 def test_an_edited_copy_is_found_at_full_length(
     edit: str, vcd: Run, index: Path, tmp_path: Path
 ) -> None:

@@ -23,6 +23,10 @@ from vcd.core.records import Descriptors
 
 __all__ = ["PairAlignment", "align_pair"]
 
+_CORE_LEVEL = 0.4
+"""Where between the noise floor and the best of a path its ends must lie on average to belong
+to it. Higher cuts copies whose edit grows stronger; lower keeps strangers that look alike."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairAlignment:
@@ -104,7 +108,9 @@ def _stretches(
         scaled = _in_frames(settings, query_view, ref_view)
         aligner = make_aligner(scaled)
         boxes = align_tiles(query_view.features_TD, ref_view.features_TD, hits, aligner, scaled)
-        stretches += [_weighed(query_view, ref_view, box.path, settings) for box in boxes]
+        for box in boxes:
+            core = _matching_core(query_view, ref_view, box.path, settings)
+            stretches.append(_weighed(query_view, ref_view, core, settings))
     return stretches
 
 
@@ -117,6 +123,26 @@ def _in_frames(settings: AlignSettings, query: FrameView, ref: FrameView) -> Ali
         max_slope=settings.max_slope * ratio,
         min_frames=max(2, min(settings.min_frames, len(query), len(ref))),
     )
+
+
+def _matching_core(
+    query: FrameView, ref: FrameView, path: NDArray[np.int64], settings: AlignSettings
+) -> NDArray[np.int64]:
+    """Cut off ends that match far worse than the rest: other footage that merely resembles it.
+
+    similarity   .4 .5 .4 .9 .9 .8 .9 .5 .4      keeps the run with the largest sum
+    core                  [#########)            above the level
+
+    A weak stretch between two strong ones stays.
+    """
+    similarity = np.einsum("pd,pd->p", query.features_TD[path[:, 0]], ref.features_TD[path[:, 1]])
+    floor = settings.min_similarity
+    level = floor + _CORE_LEVEL * (float(np.quantile(similarity, 0.9)) - floor)
+    total = np.concatenate([[0.0], np.cumsum(similarity - level, dtype=np.float64)])
+    lowest = np.minimum.accumulate(total[:-1])
+    stop = int((total[1:] - lowest).argmax()) + 1
+    first = int(total[:stop].argmin())
+    return path[first:stop] if stop - first >= settings.min_frames else path
 
 
 def _weighed(

@@ -247,6 +247,19 @@ def test_unrelated_videos_of_one_look_do_not_match(made, rng):
     assert {no.rule for no in alignment.rejected} == {"min_score"}
 
 
+def test_neighbours_that_merely_resemble_the_copy_are_cut_off(made, rng):
+    look = rng.normal(size=64)
+    ref_rows = made.unit(look + rng.normal(size=(40, 64)))
+    query_rows = made.unit(look + rng.normal(size=(36, 64)))
+    query_rows[12:24] = ref_rows[14:26]
+    query, ref = made.from_features("q", query_rows), made.from_features("r", ref_rows)
+
+    (match,) = _pair(made, query, ref).accepted
+
+    assert (query_rows @ ref_rows.T).mean() > GRID.min_similarity
+    assert (match.query, match.ref) == (Interval(6.0, 12.0), Interval(7.0, 13.0))
+
+
 def test_the_same_pair_says_the_same_twice(made):
     copy = made.edited_copy(5, length_s=12.0, slope=1.2)
 
