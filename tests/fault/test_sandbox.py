@@ -240,11 +240,17 @@ def _start(*paths: Path) -> tuple[subprocess.Popen[str], list[int]]:
         stderr=subprocess.PIPE,
         text=True,
         process_group=0,
+        preexec_fn=hears_ctrl_c,  # noqa: PLW1509  # one call, before any thread
     )
     assert process.stdout is not None
     children = [int(pid) for pid in process.stdout.readline().split()[1:]]
     assert len(children) == 2
     return process, children
+
+
+def hears_ctrl_c() -> None:
+    """Listen to Ctrl-C even where the tests themselves run in the background and do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_children_die_with_a_killed_parent(named):
