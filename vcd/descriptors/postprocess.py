@@ -20,21 +20,25 @@ _MAX_SPREAD = 6
 white over 22, the flattest real frame seen over 40."""
 
 _MAX_STRAY_CELLS = 10
-"""One in a hundred cells may stand out: a station's logo on black is no evidence, a line of
-text (19 cells, 5 % of the frame high) is."""
+"""One in a hundred cells may stand out between flat bars, as a station's logo does."""
 
 _MAX_BORDER_CELLS = 12
 """How far flat bars may reach in from each edge, as around an upright video in a wide frame."""
 
 
+_MAX_SHARE_OF_ONE_COLOUR = 0.9
+"""Words on a flat ground (title cards, credits) leave 93 to 97 % of the cells alike, and cards of
+one design are one picture to a descriptor. None of 1,500 photographs has more than 86 %."""
+
+
 def is_uninformative(pixels_HWC: NDArray[np.uint8]) -> bool:
     """Tell whether a frame is nearly one colour, flat bars at its edges apart.
 
-        ########        ########        ########
+        ########        ........        ########
         ........        ..TEXT..        ####....
         ........        ........        ####....
-        ########        ########        ########
-        uninformative   informative     informative
+        ########        ........        ########
+        uninformative   uninformative   informative
 
     Args:
         pixels_HWC: ``(H, W, 3)`` uint8, of any size.
@@ -43,7 +47,10 @@ def is_uninformative(pixels_HWC: NDArray[np.uint8]) -> bool:
 
     grid = (_GRID_CELLS, _GRID_CELLS)
     shrunk = Image.fromarray(pixels_HWC).resize(grid, Image.Resampling.BOX)
-    inner_HWC = _without_flat_bars(np.asarray(shrunk).astype(np.int16))
+    cells_HWC = np.asarray(shrunk).astype(np.int16)
+    if _share_of_main_colour(cells_HWC.reshape(-1, 3)) >= _MAX_SHARE_OF_ONE_COLOUR:
+        return True
+    inner_HWC = _without_flat_bars(cells_HWC)
     return _spread(inner_HWC.reshape(-1, 3)) <= _MAX_SPREAD
 
 
@@ -53,6 +60,12 @@ def l2_normalize(features: NDArray[np.float32]) -> NDArray[np.float32]:
     length_B1[length_B1 == 0.0] = 1.0
     unit_BD: NDArray[np.float32] = np.divide(features, length_B1, dtype=np.float32)
     return unit_BD
+
+
+def _share_of_main_colour(colours: NDArray[np.int16]) -> float:
+    """Share of the cells that are alike to the median colour in every channel."""
+    away = np.abs(colours - np.median(colours, axis=0)).max(axis=1)
+    return float((away <= _MAX_SPREAD / 2).mean())
 
 
 def _without_flat_bars(cells_HWC: NDArray[np.int16]) -> NDArray[np.int16]:

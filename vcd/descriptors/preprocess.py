@@ -19,7 +19,7 @@ from vcd.core import SetupError
 
 __all__ = ["PREPROCESSING_REVISION", "Preprocessing", "standardization", "standardize_pixels"]
 
-PREPROCESSING_REVISION = 1
+PREPROCESSING_REVISION = 2
 """Part of every fingerprint: raise it when the same frame would give other pixels."""
 
 _MAX_ASPECT = 8

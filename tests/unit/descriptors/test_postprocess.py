@@ -53,6 +53,14 @@ UNINFORMATIVE = {
     "flat between black bars": bars(flat(200), top=40),
     "flat upright picture": bars(flat(200), left=200),
     "a station's logo on black": drawn(0, lambda d: d.rectangle((500, 20, 540, 35), fill="white")),
+    "one thin line on white": drawn(255, lambda d: d.line((50, 50, 500, 250), fill="black")),
+    "a circle drawn on white": drawn(255, lambda d: d.ellipse((200, 90, 360, 250), outline=0)),
+    "one line of text on black": drawn(
+        0, lambda d: d.text((130, 150), "Directed by someone", fill="white", font_size=16)
+    ),
+    "a title card": drawn(
+        0, lambda d: d.text((110, 140), "A FILM BY NOBODY", fill="white", font_size=40)
+    ),
     "a sky of hardly two shades": Image.fromarray(
         np.linspace(120, 135, HEIGHT_PX).astype(np.uint8).repeat(WIDTH_PX * 3).reshape(320, 568, 3)
     ),
@@ -60,11 +68,7 @@ UNINFORMATIVE = {
 
 INFORMATIVE = {
     "tiles": Image.fromarray(pictures(1, seed=1, height_px=320, width_px=568)[0]),
-    "one thin line on white": drawn(255, lambda d: d.line((50, 50, 500, 250), fill="black")),
-    "a circle drawn on white": drawn(255, lambda d: d.ellipse((200, 90, 360, 250), outline=0)),
-    "one line of text on black": drawn(
-        0, lambda d: d.text((130, 150), "Directed by someone", fill="white", font_size=16)
-    ),
+    "a disc on white": drawn(255, lambda d: d.ellipse((180, 60, 390, 270), fill=(200, 0, 0))),
     "text between bars": bars(
         drawn(200, lambda d: d.text((200, 150), "THE END", fill=0, font_size=32)), top=40
     ),
