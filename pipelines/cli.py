@@ -63,6 +63,12 @@ VERBS = (
     Verb("describe", "pipelines.describe", "write descriptors to a file"),
     Verb("models", "pipelines.models", "list, fetch and export weights"),
     Verb("train", "pipelines.train", "train a descriptor"),
+    Verb("worker", "pipelines.worker", "check the uploads of a message bus as they come"),
+    Verb("log", "pipelines.log", "make the topics of a message bus"),
+    Verb("submit", "pipelines.submit", "put uploads on a message bus"),
+    Verb("reports", "pipelines.reports", "read what was found from a message bus"),
+    Verb("references", "pipelines.references", "change the references of all running workers"),
+    Verb("dead-letters", "pipelines.dead_letters", "list and redrive what could not be used"),
     Verb("bench", "pipelines.bench", "measure decoding, describing, searching, aligning"),
 )
 
@@ -129,7 +135,7 @@ def _run_verb(arguments: Sequence[str]) -> int:
 
 
 def _root_parser() -> argparse.ArgumentParser:
-    verbs = "\n".join(f"  {verb.name:<10} {verb.summary}" for verb in available_verbs())
+    verbs = "\n".join(f"  {verb.name:<12} {verb.summary}" for verb in available_verbs())
     parser = argparse.ArgumentParser(
         prog="vcd",
         usage="vcd VERB ...",

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 from vcd.align.settings import AlignSettings
 from vcd.core.errors import SetupError
 from vcd.descriptors.settings import DescribeSettings, PullSettings
-from vcd.media.settings import MediaSettings
+from vcd.media.settings import FetchSettings, MediaSettings
 from vcd.search.settings import SearchSettings
+from vcd.stream.settings import KafkaSettings, StreamSettings
 
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
@@ -38,7 +39,10 @@ class Settings:
     """Every setting of the detector, room by room."""
 
     media: MediaSettings = field(default_factory=MediaSettings)
-    """How files are fetched, probed, sampled and decoded."""
+    """How files are probed, sampled and decoded."""
+
+    fetch: FetchSettings = field(default_factory=FetchSettings)
+    """From where a stream may fetch uploads, and how much of them."""
 
     describe: DescribeSettings = field(default_factory=DescribeSettings)
     """Which weights turn frames into descriptors, and on what."""
@@ -52,6 +56,12 @@ class Settings:
     align: AlignSettings = field(default_factory=AlignSettings)
     """Which stretches of a pair are matches."""
 
+    stream: StreamSettings = field(default_factory=StreamSettings)
+    """How a worker shares, holds, retries and gives up uploads."""
+
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    """How brokers are reached."""
+
 
 KEYS_WITHOUT_EFFECT = frozenset(
     {
@@ -60,6 +70,8 @@ KEYS_WITHOUT_EFFECT = frozenset(
         "describe.device",
         "describe.num_threads",
         "describe.weights",
+        "fetch",
+        "kafka",
         "media.max_batch_frames",
         "media.num_children",
         "media.slot_bytes",
@@ -68,6 +80,7 @@ KEYS_WITHOUT_EFFECT = frozenset(
         "pull",
         "search.max_chunk_hits",
         "search.use_gpu",
+        "stream",
     }
 )
 """Settings, or whole branches, that cannot change a match: where, how fast, how patiently.

@@ -12,7 +12,16 @@ __all__ = ["InputError", "SetupError", "TransientError", "VcdError"]
 
 
 class VcdError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """The root of every error that this package raises on purpose.
+
+    Attributes:
+        reason: one word of ``docs/glossary.md`` for the class of what happened, to count by; ""
+            where nobody counts.
+    """
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class InputError(VcdError):

@@ -116,6 +116,8 @@ class Examination:
         examined: stretches whose frames were handed on.
         skipped: stretches that were not, with reasons.
         refused: why the whole video cannot be used, as a sentence; None when it can.
+        reason: one word of ``docs/glossary.md`` for the class of the refusal, to count by; None
+            when it is not refused.
     """
 
     video_id: str
@@ -124,6 +126,7 @@ class Examination:
     examined: tuple[Interval, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     refused: str | None = None
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         if self.refused is None and self.video is None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["MediaSettings"]
+__all__ = ["FetchSettings", "MediaSettings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +64,30 @@ class MediaSettings:
             raise ValueError("media: batches, videos and threads of a child must be at least 1")
         if self.slot_bytes < 2**20:
             raise ValueError(f"media.slot_bytes must be at least 1 MiB, got {self.slot_bytes}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchSettings:
+    """From where uploads may be fetched, and how large and slow they may be.
+
+    Attributes:
+        allowed_prefixes: an upload's uri must begin with one of these: ``https://cdn.example.com/``,
+            ``s3://bucket/``, ``file:///srv/uploads/``; none by default, so that nothing is fetched
+            until somebody says from where. A prefix ends where a name ends: with a slash.
+        allowed_networks: networks such as ``10.0.0.0/8`` that http(s) may reach although they are
+            private, link-local or loopback; none by default.
+        max_bytes: larger files are refused, as soon as that is known.
+        max_wall_s: seconds that fetching one file may take.
+        connect_timeout_s: seconds that connecting, or waiting for the next bytes, may take.
+        max_redirects: redirects that are followed, each checked like the first address.
+        folder: where files lie while they are looked at; None is a folder of the system's for
+            temporary files.
+    """
+
+    allowed_prefixes: tuple[str, ...] = ()
+    allowed_networks: tuple[str, ...] = ()
+    max_bytes: int = 8 * 2**30
+    max_wall_s: float = 600.0
+    connect_timeout_s: float = 10.0
+    max_redirects: int = 3
+    folder: str | None = None
