@@ -74,10 +74,10 @@ class KafkaSettings:
         security_protocol: ``PLAINTEXT``, ``SSL``, ``SASL_PLAINTEXT`` or ``SASL_SSL``.
         ssl_cafile: certificates that are trusted; None trusts the system's.
         ssl_certfile: our certificate, for brokers that ask for one.
-        ssl_keyfile: its key.
+        ssl_keyfile: file of the key that belongs to it.
         sasl_mechanism: ``PLAIN``, ``SCRAM-SHA-256``, ``SCRAM-SHA-512``, ``GSSAPI``; None for
             protocols without SASL.
-        sasl_username: who we are.
+        sasl_username: the name that the brokers know us by.
         sasl_password: best given as VCD_KAFKA__SASL_PASSWORD, never in a file.
         replication_factor: copies of the topics that ``vcd log create`` makes; None takes the
             brokers' default.
