@@ -8,7 +8,7 @@ PIP   := $(BIN)/python -m pip install --disable-pip-version-check --constraint c
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test setup format lint types arch unit fault e2e bench clean
+.PHONY: help demo test setup format lint types arch unit fault e2e bench chaos kafka up down java clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ help: ## list the targets
 demo: $(VENV)/installed ## make videos, index them, edit copies, find them: about a minute
 	$(BIN)/vcd demo
 
-test: $(VENV)/installed-dev ## everything that must hold: lint, types, arrows, all tests
+test: $(VENV)/installed-dev java ## everything that must hold: lint, types, arrows, all tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/codespell
@@ -54,8 +54,29 @@ e2e: $(VENV)/installed-dev ## the commands, as a stranger runs them
 bench: $(VENV)/installed ## how fast each stage is on this machine
 	$(BIN)/vcd bench
 
+chaos: $(VENV)/installed-dev java ## 1,000 uploads through workers that are killed and frozen, on both logs: 15 minutes
+	$(BIN)/python -m tests.chaos $(CHAOS)
+
+kafka: $(VENV)/installed-dev java ## run a Kafka broker on 127.0.0.1:9092 until ^C; its data stay in .kafka/data
+	$(BIN)/python -m tests.kafka.broker
+
+up: ## the whole service in containers: Kafka, workers, a producer, Prometheus, Grafana
+	docker compose up --build --detach
+
+down: ## stop it, and keep its data
+	docker compose down
+
+java: # what the tests' broker runs on, and what fetches it: installed where that can be done
+	@if command -v java >/dev/null && command -v mvn >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends default-jdk-headless maven && exit 0; \
+	fi; \
+	echo "make: the Kafka tests need Java 17 or newer and Maven" \
+	  "(on Debian: apt install default-jdk-headless maven): they skip, unless VCD_REQUIRE names kafka" >&2
+
 clean: ## remove what can be made again, .venv included
-	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .kafka
 
 $(VENV)/made:
 	@set -e; \

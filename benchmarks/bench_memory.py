@@ -40,7 +40,7 @@ def _footage(length_s: float) -> Iterator[np.ndarray]:
 
 def _peaks_mb(path: Path, folder: Path) -> dict[str, float]:
     index = folder / f"{path.stem}.index"
-    result = subprocess.run(  # noqa: S603  # our own command
+    result = subprocess.run(
         [sys.executable, "-c", _CHILD, "index", "add", str(path), "--index", str(index)],
         capture_output=True,
         text=True,

@@ -19,6 +19,7 @@ from pipelines.detection import (
 )
 from pipelines.items import Item, Items, find_items
 from pipelines.report_files import MATCH_WRITERS, ReportLog, reports_document, write_matches
+from pipelines.report_lines import report_sentences
 from vcd.core import Descriptors, Examination, Index, MatchReport
 from vcd.core.codec import encode_matches, json_number
 from vcd.detector import Detector
@@ -185,27 +186,7 @@ def _publish(
         sys.stdout.write(encode_matches(matches))
     elif sys.stdout.isatty():
         for report in reports:
-            print("\n".join(_sentences(report)))
-
-
-def _sentences(report: MatchReport) -> list[str]:
-    """Say what was found in one upload in plain words, a line a match."""
-    if report.refused is not None:
-        return [f"{report.query_id}: not examined: {report.refused}"]
-    if not report.matches:
-        return [f"{report.query_id}: nothing copied in {_length(report)}"]
-    return [
-        f"{m.query_id} {m.query.start_s:.1f}-{m.query.end_s:.1f} s is {m.ref_id} "
-        f"{m.ref.start_s:.1f}-{m.ref.end_s:.1f} s, score {m.score:.2f}"
-        for m in report.matches
-    ]
-
-
-def _length(report: MatchReport) -> str:
-    examined_s = sum(interval.length_s for interval in report.examined)
-    skipped_s = sum(skip.interval.length_s for skip in report.skipped)
-    skipped = f" ({skipped_s:.1f} s were not)" if skipped_s else ""
-    return f"the {examined_s:.1f} s that were examined{skipped}"
+            print("\n".join(report_sentences(report)))
 
 
 def _found(reports: Sequence[MatchReport]) -> str:

@@ -114,7 +114,7 @@ def requests_for(
         try:
             sha256 = digest_file(item.path)
         except InputError as error:
-            on_refused(refusal(item.id, str(error)))
+            on_refused(refusal(item.id, error))
             continue
         if is_wanted(item, sha256):
             yield DecodeRequest(
@@ -126,9 +126,10 @@ def requests_for(
             )
 
 
-def refusal(video_id: str, sentence: str) -> Examination:
+def refusal(video_id: str, error: InputError) -> Examination:
     """State that a video could not be looked at, and why."""
-    return Examination(video_id=video_id, video=None, refused=sentence)
+    reason = error.reason or "unreadable"
+    return Examination(video_id=video_id, video=None, refused=str(error), reason=reason)
 
 
 def denser_for(detector: Detector, pool: DecodePool, examination: Examination) -> Denser:

@@ -1,9 +1,14 @@
-"""What every test can ask for: seeded randomness, and skips that are declared."""
+"""What every test can ask for: seeded randomness, a broker, and skips that are declared."""
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from tests.kafka.broker import Broker
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "2")  # before numpy's first product: tests share the machine
@@ -13,6 +18,28 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # nor does a thread that wa
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20240229)
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Broker]":
+    """One Kafka broker for all tests of a run: make topics and groups with names of your own.
+
+    Whoever wants to stop, kill or freeze one starts another (`tests.kafka.broker.Broker`).
+    """
+    from tests.kafka.broker import Broker, NoBrokerError
+
+    broker = Broker(tmp_path_factory.mktemp("kafka"))
+    try:
+        broker.start()
+    except NoBrokerError as error:
+        pytest.skip(str(error))
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="session")
+def kafka_address(kafka_broker: "Broker") -> str:
+    return kafka_broker.address
 
 
 def _required() -> frozenset[str]:

@@ -4,13 +4,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from vcd.media import write_video
+
+if TYPE_CHECKING:
+    from tests.e2e.stream_world import World
+    from tests.kafka.broker import Broker
 
 RATE_HZ = 12.0
 SIZE = (320, 240)
@@ -92,3 +98,60 @@ def one_sentence(text: str, *words: str) -> None:
 def write_frames(path: Path, frames: Sequence[np.ndarray] | Iterator[np.ndarray]) -> Path:
     write_video(path, frames, rate_hz=RATE_HZ)
     return path
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hold three films of 9 s, a copy of the first from its third second on, and a stranger."""
+    folder = tmp_path_factory.mktemp("films")
+    for seed in range(3):
+        write_frames(folder / f"film{seed}.mp4", footage(100 + seed, 9.0))
+    write_frames(folder / "copy.mp4", list(footage(100, 9.0))[24:])
+    write_frames(folder / "stranger.mp4", footage(109, 5.0))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stream_broker(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Broker]":
+    """A broker for the verbs, whose topics have fixed names; SASL wants one user's password."""
+    from tests.kafka.broker import Broker, NoBrokerError
+
+    login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+    broker = Broker(
+        tmp_path_factory.mktemp("kafka"),
+        listeners={"SASL": "SASL_PLAINTEXT"},
+        settings={
+            "sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.sasl.plain.sasl.jaas.config": f'{login} user_vcd="right";',
+        },
+    )
+    try:
+        broker.start()
+    except NoBrokerError as error:
+        pytest.skip(str(error))
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, films: Path
+) -> "Iterator[World]":
+    """A log of each kind, with two references and a worker when one is asked for."""
+    from tests.e2e.stream_world import World, redirecting
+    from tests.fault.web_server import answer, serving
+
+    folder = tmp_path_factory.mktemp(request.param)
+    log = f"sqlite:{folder}/bus.db"
+    if request.param == "kafka":
+        log = request.getfixturevalue("stream_broker").address
+    with ExitStack() as stack:
+        inner = stack.enter_context(serving(answer("200 OK", "Content-Length: 0")))
+        outside = redirecting(f"http://127.0.0.1:{inner.port}/clips/secret.mp4")
+        cdn = stack.enter_context(serving(outside, address="127.0.0.2"))
+        world = World(folder, log, cdn=cdn, inner=inner)
+        stack.callback(world.close)
+        world.create()
+        result = world.vcd("references", "add", films / "film0.mp4", films / "film1.mp4")
+        assert result.returncode == 0, result.stderr
+        yield world

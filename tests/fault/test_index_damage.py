@@ -1,5 +1,6 @@
 """A damaged index is a sentence, never a wrong answer."""
 
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from vcd.search import SearchSettings, open_index, read_info, shards
 
 @pytest.fixture(autouse=True)
 def _nothing_verified_yet(monkeypatch):
-    monkeypatch.setattr(shards, "_verified", set())
+    monkeypatch.setattr(shards, "_verified", OrderedDict())
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 import sys
 import threading
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def _nothing_verified_yet(monkeypatch):
-    monkeypatch.setattr(shards, "_verified", set())
+    monkeypatch.setattr(shards, "_verified", OrderedDict())
 
 
 @pytest.fixture

@@ -53,28 +53,28 @@ def _only(pool: DecodePool, path: Path) -> Examination:
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("name", "sentence", "reason"),
     [
-        ("spin-1.mp4", "its decoder (hung|died .SIGXCPU)"),
-        ("sleep-1.mp4", "its decoder hung"),
-        ("crash-1.mp4", r"its decoder died \(SIGSEGV\)"),
-        ("bomb-1.mp4", "within 512 MiB of memory"),
-        ("liar-1.mp4", "its decoder spoke nonsense"),
-        ("overrun-1.mp4", "its decoder spoke nonsense"),
-        ("babble-1.mp4", "its decoder spoke nonsense"),
+        ("spin-1.mp4", "its decoder (hung|died .SIGXCPU)", "decoder_hung"),
+        ("sleep-1.mp4", "its decoder hung", "decoder_hung"),
+        ("crash-1.mp4", r"its decoder died \(SIGSEGV\)", "decoder_died"),
+        ("bomb-1.mp4", "within 512 MiB of memory", "over_limit"),
+        ("liar-1.mp4", "its decoder spoke nonsense", "decoder_confused"),
+        ("overrun-1.mp4", "its decoder spoke nonsense", "decoder_confused"),
+        ("babble-1.mp4", "its decoder spoke nonsense", "decoder_confused"),
     ],
 )
-def test_a_hostile_video_is_refused_and_its_neighbours_are_not(named, name, reason):
+def test_a_hostile_video_is_refused_and_its_neighbours_are_not(named, name, sentence, reason):
     paths = [named("before.mp4"), named(name), named("after.mp4"), named("last.mp4")]
 
     with _pool(max_memory_bytes=512 * 2**20) as pool:
         batches, examinations = collected(pool.decode([request_for(path) for path in paths]))
 
     assert len(examinations) == 4
-    refused = examinations.pop(name).refused
-    assert refused is not None
-    assert re.search(reason, refused), refused
-    assert str(paths[1]) in refused
+    found = examinations.pop(name)
+    assert found.reason == reason
+    assert re.search(sentence, found.refused), found.refused
+    assert str(paths[1]) in found.refused
     for neighbour, found in examinations.items():
         assert found.refused is None
         assert sum(len(batch) for batch in batches[neighbour]) == 22

@@ -97,7 +97,9 @@ def test_another_reference_does_not_change_a_match(detector, refs, rng):
 
 def test_a_refused_query_says_so_and_searches_nothing(detector, refs):
     index = ExactIndex(_descriptors(name, rows) for name, rows in refs.items())
-    examination = Examination(video_id="q", video=None, refused="q.mp4: an empty file")
+    examination = Examination(
+        video_id="q", video=None, refused="q.mp4: an empty file", reason="not_a_video"
+    )
 
     report = detector.match(examination, Descriptors.empty("q", SPACE), index)
 

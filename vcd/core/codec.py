@@ -74,7 +74,7 @@ def decode_report(text: str | bytes, *, origin: str = "report") -> MatchReport:
     """
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{origin}: wanted a report as one JSON object: {error}") from error
     if not isinstance(document, dict):
         raise InputError(f"{origin}: wanted a report as a JSON object, got {_kind(document)}")
@@ -106,6 +106,7 @@ def report_to_document(report: MatchReport) -> dict[str, Any]:
         "settings_digest": report.settings_digest,
         "num_pairs_over_cap": report.num_pairs_over_cap,
         "elapsed_s": {stage: float(spent) for stage, spent in report.elapsed_s.items()},
+        **_left_out(report),
     }
 
 
@@ -124,7 +125,7 @@ def report_from_document(document: Mapping[str, Any], *, origin: str = "report")
         return _report_from(document)
     except KeyError as error:
         raise InputError(f"{origin}: the report lacks {error.args[0]!r}") from error
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{origin}: not a valid report: {error}") from error
 
 
@@ -180,10 +181,21 @@ def _report_from(document: Mapping[str, Any]) -> MatchReport:
         ),
         settings_digest=_text(document["settings_digest"]),
         num_pairs_over_cap=int(document["num_pairs_over_cap"]),
+        num_matches_left_out=int(document.get("num_matches_left_out", 0)),
+        num_stretches_left_out=int(document.get("num_stretches_left_out", 0)),
         elapsed_s={
             _text(stage): float(spent) for stage, spent in document.get("elapsed_s", {}).items()
         },
     )
+
+
+def _left_out(report: MatchReport) -> dict[str, int]:
+    """Count what a message had no room for; only there when it is so, as in older reports."""
+    counts = {
+        "num_matches_left_out": report.num_matches_left_out,
+        "num_stretches_left_out": report.num_stretches_left_out,
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def _match_to_document(match: Match) -> dict[str, Any]:

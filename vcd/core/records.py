@@ -131,6 +131,11 @@ class Examination:
     def __post_init__(self) -> None:
         if self.refused is None and self.video is None:
             raise ValueError(f"{self.video_id}: a video that is not refused must be known")
+        if (self.refused is None) != (self.reason is None):
+            raise ValueError(
+                f"{self.video_id}: wanted a reason with a refusal and only then, "
+                f"got {self.reason!r} and {self.refused!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,17 +5,20 @@
 
 A batch is described when it is full, when its oldest frame has seen a given number of others
 arrive, or when nothing more will come. So the number of waiting frames is bounded whatever the
-mixture of sizes, and what a frame becomes never depends on who shares its batch.
+mixture of sizes, and what a frame becomes never depends on who shares its batch: one that fails is
+tried again in halves, so that a frame that cannot be described is alone in the end.
 
 Shape letters: B frames, H and W pixels, C channels, D dimensions.
 """
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vcd.core import TransientError
 from vcd.descriptors.preprocess import Preprocessing
 from vcd.descriptors.runtimes import Runtime
 
@@ -27,11 +30,17 @@ _MAX_WAIT_BATCHES = 4
 Deliver = Callable[[NDArray[np.float32]], None]
 """Takes the descriptor of one frame, ``(D,)`` float32."""
 
+GiveUp = Callable[[TransientError], None]
+"""Hears why there is no descriptor of one frame."""
+
+_logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Waiting:
     pixels_HWC: NDArray[np.uint8]
     deliver: Deliver
+    give_up: GiveUp
     arrival: int
 
 
@@ -51,10 +60,18 @@ class FrameQueue:
         self._arrivals = 0
         self._waiting: dict[tuple[int, ...], list[_Waiting]] = {}
 
-    def add(self, pixels_HWC: NDArray[np.uint8], deliver: Deliver) -> None:
-        """Put a frame in; its descriptor is delivered in this call or in a later one."""
+    def add(self, pixels_HWC: NDArray[np.uint8], deliver: Deliver, give_up: GiveUp) -> None:
+        """Put a frame in; its descriptor is delivered, or given up, in this call or a later one.
+
+        Raises:
+            SetupError: the device is lost.
+        """
         queue = self._waiting.setdefault(pixels_HWC.shape, [])
-        queue.append(_Waiting(pixels_HWC=pixels_HWC, deliver=deliver, arrival=self._arrivals))
+        queue.append(
+            _Waiting(
+                pixels_HWC=pixels_HWC, deliver=deliver, give_up=give_up, arrival=self._arrivals
+            )
+        )
         if len(queue) >= self._capacity(pixels_HWC.shape):
             self._describe(pixels_HWC.shape)
         self.tick()
@@ -82,10 +99,27 @@ class FrameQueue:
 
     def _describe(self, shape: tuple[int, ...]) -> None:
         queue = self._waiting.pop(shape)
-        num_rows = self._capacity(shape) if self._runtime.pads_batches else len(queue)
-        pixels_BHWC = np.zeros((num_rows, *shape), dtype=np.uint8)
-        for row, waiting in enumerate(queue):
+        self._describe_in_parts(queue, part=max(len(queue), self._capacity(shape)))
+
+    def _describe_in_parts(self, queue: Sequence[_Waiting], *, part: int) -> None:
+        """Describe so many frames at a time; those that fail, half as many at a time."""
+        for first in range(0, len(queue), part):
+            frames = queue[first : first + part]
+            num_rows = part if self._runtime.pads_batches else len(frames)
+            try:
+                features_BD = self._features(frames, num_rows)
+            except (TransientError, MemoryError) as error:
+                _logger.warning("%s frames in one batch of %s failed: %s", len(frames), part, error)
+                if num_rows == 1:
+                    frames[0].give_up(TransientError(str(error)))
+                else:
+                    self._describe_in_parts(frames, part=(num_rows + 1) // 2)
+            else:
+                for waiting, feature_D in zip(frames, features_BD, strict=False):
+                    waiting.deliver(feature_D)
+
+    def _features(self, frames: Sequence[_Waiting], num_rows: int) -> NDArray[np.float32]:
+        pixels_BHWC = np.zeros((num_rows, *frames[0].pixels_HWC.shape), dtype=np.uint8)
+        for row, waiting in enumerate(frames):
             pixels_BHWC[row] = waiting.pixels_HWC
-        features_BD = self._runtime.describe(pixels_BHWC)
-        for waiting, feature_D in zip(queue, features_BD, strict=False):
-            waiting.deliver(feature_D)
+        return self._runtime.describe(pixels_BHWC)

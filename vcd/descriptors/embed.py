@@ -6,9 +6,9 @@ batch size or on the frames beside it.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from vcd.core import (
     FrameBatch,
     SetupError,
     Timeline,
+    TransientError,
 )
 from vcd.descriptors.batches import FrameQueue
 from vcd.descriptors.loading import open_weights
@@ -46,6 +47,7 @@ class _Track:
     rows: list[NDArray[np.float32] | None] = field(default_factory=list)
     num_missing: int = 0
     examination: Examination | None = None
+    failure: TransientError | None = None
 
     def expect(self, batch: FrameBatch) -> int:
         """Make room for the rows of a batch; return where they begin."""
@@ -61,6 +63,11 @@ class _Track:
 
     def deliver(self, frame: int, feature: NDArray[np.float32]) -> None:
         self.rows[frame] = feature
+        self.num_missing -= 1
+
+    def give_up(self, error: TransientError) -> None:
+        """One frame of it cannot be described: a video with an unseen hole is worth nothing."""
+        self.failure = error
         self.num_missing -= 1
 
 
@@ -86,26 +93,33 @@ class Describer:
         self.max_short_edge_px = 2 * weights.preprocessing.short_edge_px
 
     def describe(
-        self, events: Iterable[FrameBatch | Examination]
-    ) -> Iterator[tuple[Examination, Descriptors]]:
+        self, events: Iterable[FrameBatch | Examination | None]
+    ) -> Generator[tuple[Examination, Descriptors], None, None]:
         """Describe the videos of a stream, each as soon as its last frame is described.
 
         Args:
             events: of any number of videos interleaved; of each its frames in order, then one
                 `Examination`. Pulled one at a time; a few batches of pixels are held at most.
+                None says that nothing is there now: a video that has ended then waits no longer
+                for others to fill its last batch.
 
         Yields:
-            Each video once, in the order in which they finish; no frames for a refused one.
+            Each video once, in the order in which they finish; no frames for a refused one. One
+            that cannot be described is refused as ``undescribable``.
 
         Raises:
             ValueError: a video's frames are out of order, or its `Examination` never came.
+            SetupError: the device is lost, or the weights give no numbers.
         """
         queue = FrameQueue(self._runtime, self._preprocessing, batch_size=self._batch_size)
         open_tracks: dict[str, _Track] = {}
         ended: deque[_Track] = deque()
         with ThreadPoolExecutor(self._num_resizers, thread_name_prefix="resize") as threads:
             for event in events:
-                if isinstance(event, FrameBatch):
+                if event is None:
+                    if ended:
+                        queue.describe_all()
+                elif isinstance(event, FrameBatch):
                     track = open_tracks.setdefault(event.video_id, _Track(event.video_id))
                     self._add(event, track, queue, threads)
                 else:
@@ -128,7 +142,7 @@ class Describer:
             if pixels_HWC is None:
                 track.deliver(frame, np.zeros(self.space.dim, dtype=np.float32))
             else:
-                queue.add(pixels_HWC, _Delivery(track, frame))
+                queue.add(pixels_HWC, _Delivery(track, frame), track.give_up)
 
     def _prepared(self, pixels_HWC: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         """Resize a frame; None when it carries no evidence."""
@@ -142,6 +156,7 @@ class Describer:
             if examination is None or (track.num_missing and examination.refused is None):
                 ended.append(track)
             else:
+                examination = _with_failure(examination, track.failure)
                 yield examination, _descriptors(track, examination, self.space)
 
 
@@ -154,6 +169,13 @@ class _Delivery:
 
     def __call__(self, feature: NDArray[np.float32]) -> None:
         self.track.deliver(self.frame, feature)
+
+
+def _with_failure(examination: Examination, failure: TransientError | None) -> Examination:
+    if failure is None or examination.refused is not None:
+        return examination
+    sentence = f"{examination.video_id}: wanted all of its frames described: {failure}"
+    return replace(examination, examined=(), skipped=(), refused=sentence, reason="undescribable")
 
 
 def _descriptors(track: _Track, examination: Examination, space: DescriptorSpace) -> Descriptors:

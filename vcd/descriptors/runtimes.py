@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vcd.core import SetupError
+from vcd.core import SetupError, TransientError
 from vcd.descriptors.postprocess import l2_normalize
 from vcd.descriptors.preprocess import Preprocessing, standardization, standardize_pixels
 
@@ -33,7 +33,12 @@ class Runtime(Protocol):
         ...
 
     def describe(self, pixels_BHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Turn frames of one size into ``(B, D)`` unit rows."""
+        """Turn frames of one size into ``(B, D)`` unit rows.
+
+        Raises:
+            TransientError: not these, or not so many, or not now; fewer may do.
+            SetupError: the device is lost; nothing will do.
+        """
         ...
 
 
@@ -87,7 +92,12 @@ class OnnxNetwork:
 
     def describe(self, pixels_BHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
         pixels_BCHW = standardize_pixels(pixels_BHWC)
-        (features_BD,) = self._network.run(None, {self._input_name: pixels_BCHW})
+        try:
+            (features_BD,) = self._network.run(None, {self._input_name: pixels_BCHW})
+        except Exception as error:  # ONNX Runtime's errors share no other root
+            raise TransientError(
+                f"{self._path}: {len(pixels_BHWC)} frames could not be described: {error}"
+            ) from error
         return l2_normalize(features_BD)
 
 
@@ -119,6 +129,16 @@ class TorchNetwork:
         return self._device.type == "cuda"
 
     def describe(self, pixels_BHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
+        try:
+            return l2_normalize(self._features(pixels_BHWC))
+        except RuntimeError as error:
+            if _is_device_lost(error):
+                raise SetupError(f"{self._device}: the device is lost: {error}") from error
+            raise TransientError(
+                f"{self._device}: {len(pixels_BHWC)} frames could not be described: {error}"
+            ) from error
+
+    def _features(self, pixels_BHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
         import torch
 
         with (
@@ -131,7 +151,14 @@ class TorchNetwork:
             if not self._uses_bfloat16:
                 pixels_BCHW = pixels_BCHW.contiguous()
             features: NDArray[np.float32] = self._network(pixels_BCHW).float().cpu().numpy()
-        return l2_normalize(features)
+        return features
+
+
+def _is_device_lost(error: RuntimeError) -> bool:
+    """Tell an error after which every call to the device fails from one of memory or of a batch."""
+    sentence = str(error)
+    is_of_memory = "out of memory" in sentence or "ALLOC_FAILED" in sentence
+    return "CUDA error" in sentence and not is_of_memory
 
 
 def usable_cores() -> int:

@@ -244,7 +244,10 @@ def _examination(
     collector: SampleCollector,
 ) -> Examination:
     if ending.num_frames == 0 and collector.num_samples == 0 and ending.is_whole:
-        raise InputError(f"{request.path}: wanted a video, found none of its frames decodable")
+        raise InputError(
+            f"{request.path}: wanted a video, found none of its frames decodable",
+            reason="undecodable",
+        )
     duration_s = round(ending.decoded_s, 6)
     claim_s = facts.claimed_duration_s or 0.0
     if not ending.is_whole:

@@ -54,11 +54,14 @@ class ImageReader:
         try:
             self._image = Image.open(path, formats=[_FORMATS[container.name]])
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise InputError(f"{path}: wanted a {container.name} image, got: {error}") from error
+            raise InputError(
+                f"{path}: wanted a {container.name} image, got: {error}", reason="undecodable"
+            ) from error
         if max(self._image.size) > max_side_px:
             raise InputError(
                 f"{path}: wanted a picture of at most {max_side_px} px a side, "
-                f"found {self._image.size[0]} x {self._image.size[1]} px"
+                f"found {self._image.size[0]} x {self._image.size[1]} px",
+                reason="over_limit",
             )
         is_turned = self._image.getexif().get(0x0112, 1) >= 5
         self.size = self._image.size[::-1] if is_turned else self._image.size
@@ -79,7 +82,9 @@ class ImageReader:
                     return
         except (OSError, ValueError, SyntaxError) as error:
             if start_s == 0.0:
-                raise InputError(f"{self._path}: wanted a whole image, got: {error}") from error
+                raise InputError(
+                    f"{self._path}: wanted a whole image, got: {error}", reason="undecodable"
+                ) from error
 
 
 def _pixels(image: "Image", size: tuple[int, int]) -> NDArray[np.uint8]:

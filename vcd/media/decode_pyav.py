@@ -75,7 +75,9 @@ class PyavReader:
         self._input, self._stream = self._open()
         first = next(self._frames(), None)
         if first is None:
-            raise InputError(f"{path}: wanted a video, found none of its frames decodable")
+            raise InputError(
+                f"{path}: wanted a video, found none of its frames decodable", reason="undecodable"
+            )
         self.facts = self._facts(*first)
 
     def close(self) -> None:
@@ -192,7 +194,8 @@ class PyavReader:
         except av.FFmpegError as error:
             _give_up_on_memory(error)
             raise InputError(
-                f"{self._path}: wanted a readable {self._kind.name} file, got: {error.strerror}"
+                f"{self._path}: wanted a readable {self._kind.name} file, got: {error.strerror}",
+                reason="undecodable",
             ) from error
         stream = _best_stream(container, self._path)
         self._check_side(stream.width, stream.height)
@@ -245,7 +248,8 @@ class PyavReader:
         if max(width_px, height_px) > self._max_side_px:
             raise InputError(
                 f"{self._path}: wanted a picture of at most {self._max_side_px} px a side, "
-                f"found {width_px} x {height_px} px"
+                f"found {width_px} x {height_px} px",
+                reason="over_limit",
             )
 
 
@@ -260,7 +264,7 @@ def _best_stream(container: "InputContainer", path: Path) -> "VideoStream":
         num_audio = len(container.streams.audio)
         found = "one of an unknown codec" if movies else f"{num_audio} audio and no video"
         container.close()
-        raise InputError(f"{path}: wanted a video stream, found {found}")
+        raise InputError(f"{path}: wanted a video stream, found {found}", reason="not_a_video")
     return max(
         streams,
         key=lambda stream: (

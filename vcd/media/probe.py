@@ -133,11 +133,15 @@ def read_container(path: Path) -> Container:
     """
     head = read_head(path)
     if not head:
-        raise InputError(f"{path}: wanted a video or image, found an empty file")
+        raise InputError(
+            f"{path}: wanted a video or image, found an empty file", reason="not_a_video"
+        )
     name = sniff(head)
     if name is None:
         found = "text" if _is_text(head) else f"bytes that begin {head[:8].hex(' ')}"
-        raise InputError(f"{path}: wanted a known video or image container, found {found}")
+        raise InputError(
+            f"{path}: wanted a known video or image container, found {found}", reason="not_a_video"
+        )
     return _CONTAINERS[name]
 
 
@@ -149,11 +153,15 @@ def read_head(path: Path) -> bytes:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"{path}: wanted a video or image file, found no regular file")
+            raise InputError(
+                f"{path}: wanted a video or image file, found no regular file", reason="unreadable"
+            )
         with path.open("rb") as file:
             return file.read(_HEAD_BYTES)
     except OSError as error:
-        raise InputError(f"{path}: wanted a readable file, got: {error.strerror}") from error
+        raise InputError(
+            f"{path}: wanted a readable file, got: {error.strerror}", reason="unreadable"
+        ) from error
 
 
 def sniff(head: bytes) -> str | None:

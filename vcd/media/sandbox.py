@@ -5,18 +5,17 @@ outside; a child that says nothing for too long is killed, one that dies is
 replaced, and the video it was on is refused with the reason.
 """
 
+import contextlib
 import os
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import wait
-from typing import Any, Self
+from typing import Self
 
-import numpy as np
-
-from vcd.core import Examination, FrameBatch, Interval, Skipped, Timeline, Video
+from vcd.core import Examination, FrameBatch, TransientError
 from vcd.media.request import DecodeRequest
+from vcd.media.sandbox_job import Job
 from vcd.media.sandbox_process import DecodingProcess
 from vcd.media.settings import MediaSettings
 
@@ -28,42 +27,12 @@ _MAX_START_S = 120.0
 """Imports take a third of a second; this is for a machine that is swapping."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Job:
-    """One video on its way through one child."""
-
-    request: DecodeRequest
-    process: DecodingProcess
-    num_samples: int = 0
-    decoder: str | None = None
-    may_use_decord: bool = True
-    waited_s: float = 0.0
-    stalled_s: float = 0.0
-    position_s: float = 0.0
-    examined: list[Interval] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-
-    def start(self) -> None:
-        interval = self.request.interval
-        self.process.num_videos += 1
-        self.process.send(
-            "decode",
-            video_id=self.request.video_id,
-            path=str(self.request.path),
-            rate_hz=self.request.rate_hz,
-            max_short_edge_px=self.request.max_short_edge_px,
-            interval=None if interval is None else [interval.start_s, interval.end_s],
-            first_cell=self.num_samples,
-            may_use_decord=self.may_use_decord,
-        )
-
-
 class DecodePool:
     """Decoding processes for as many videos as come, in bounded memory.
 
     A pool belongs to the thread that uses it: the kernel ends a child when the
-    thread that started it ends. A second `decode` may run while the first is
-    suspended; it gets children of its own.
+    thread that started it ends. Other threads may `ring` and `stop`. A second
+    `decode` may run while the first is suspended; it gets children of its own.
     """
 
     def __init__(
@@ -83,6 +52,8 @@ class DecodePool:
         self._idle: list[DecodingProcess] = []
         self._all: set[DecodingProcess] = set()
         self._lock = threading.Lock()
+        self._bell = _Bell()
+        self._is_stopped = False
 
     def __enter__(self) -> Self:
         return self
@@ -90,12 +61,22 @@ class DecodePool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def ring(self) -> None:
+        """Have the requests, and which of them are wanted, looked at again now; any thread may."""
+        self._bell.ring()
+
+    def stop(self) -> None:
+        """Have whoever is decoding end at once with a `TransientError`; any thread may."""
+        self._is_stopped = True
+        self._bell.ring()
+
     def close(self) -> None:
         """End all children at once."""
         with self._lock:
             processes, self._all, self._idle = self._all, set(), []
         for process in processes:
             process.close()
+        self._bell.close()
 
     def decode(
         self, requests: Iterable[DecodeRequest]
@@ -109,55 +90,122 @@ class DecodePool:
 
         Raises:
             SetupError: no child can be started.
+            TransientError: the pool was stopped.
         """
-        pending = iter(requests)
-        jobs: list[_Job] = []
-        has_more = True
+        with contextlib.closing(self._decode(requests, _every, num_spare=0)) as events:
+            for event in events:
+                if event is not None:
+                    yield event
+
+    def decode_live(
+        self, requests: Iterable[DecodeRequest | None], *, is_wanted: Callable[[str], bool]
+    ) -> Generator[FrameBatch | Examination | None, None, None]:
+        """Decode a stream of videos that comes when it comes; None means: nothing now.
+
+        A source that has nothing now gives None and is asked again after a `ring`, or half a
+        second later. When no child has anything to say this gives None, once before each wait.
+
+        Nobody waits for a slow video: a child that has been silent for a quarter of a second, or
+        has worked on one video for half a minute, does not count as one, up to as many again.
+
+        Args:
+            requests: where videos come from; it blocks nobody.
+            is_wanted: asked at each turn of each video in work; one that is not wanted any more
+                is refused as ``abandoned``, and its child ended.
+
+        Raises:
+            SetupError: no child can be started.
+            TransientError: the pool was stopped.
+        """
+        return self._decode(requests, is_wanted, num_spare=self._num_children)
+
+    def _decode(
+        self,
+        requests: Iterable[DecodeRequest | None],
+        is_wanted: Callable[[str], bool],
+        *,
+        num_spare: int,
+    ) -> Generator[FrameBatch | Examination | None, None, None]:
+        source = iter(requests)
+        jobs: list[Job] = []
         try:
             while True:
-                while has_more and len(jobs) < self._num_children:
-                    request = next(pending, None)
-                    if request is None:
-                        has_more = False
-                    else:
-                        jobs.append(_Job(request=request, process=self._lease()))
-                        jobs[-1].start()
-                if not jobs:
+                self._check_not_stopped()
+                yield from self._abandoned(jobs, is_wanted)
+                may_have_more = self._draw(source, jobs, num_spare=num_spare)
+                if not jobs and not may_have_more:
                     return
-                for job in self._heard(jobs):
+                heard = self._heard(jobs, timeout_s=0.0)
+                if not heard:
+                    yield None
+                    heard = self._heard(jobs, timeout_s=_TURN_S)
+                for job in heard:
                     yield from self._turn(job, jobs)
         finally:
             for job in jobs:
                 self._discard(job.process)
 
-    def _heard(self, jobs: list[_Job]) -> list[_Job]:
-        """Wait until a child has something to say or its time is up; only this wait counts."""
-        began_s = time.monotonic()
-        ready = wait([job.process.connection for job in jobs], timeout=_TURN_S)
-        waited_s = time.monotonic() - began_s
+    def _check_not_stopped(self) -> None:
+        if self._is_stopped:
+            raise TransientError("wanted to decode, but the decoding processes were stopped")
+
+    def _abandoned(
+        self, jobs: list[Job], is_wanted: Callable[[str], bool]
+    ) -> Iterator[Examination]:
+        for job in [job for job in jobs if not is_wanted(job.request.video_id)]:
+            self._discard(job.process)
+            jobs.remove(job)
+            yield job.refusal(f"{job.request.path}: nobody wants it any more", "abandoned")
+
+    def _draw(
+        self, source: Iterator[DecodeRequest | None], jobs: list[Job], *, num_spare: int
+    ) -> bool:
+        """Begin videos while there is room; False when there will never be another."""
+        most = self._num_children + num_spare
+        while len(jobs) < most and sum(not job.is_slow for job in jobs) < self._num_children:
+            try:
+                request = next(source)
+            except StopIteration:
+                return False
+            if request is None:
+                return True
+            jobs.append(Job(request=request, process=self._lease()))
+            jobs[-1].start()
+        return True
+
+    def _heard(self, jobs: list[Job], *, timeout_s: float) -> list[Job]:
+        """Wait until a child has something to say, its time is up, or the bell rings."""
+        since_s = time.monotonic()
+        connections = [job.process.connection for job in jobs]
+        ready = wait([self._bell.number, *connections], timeout=timeout_s)
+        now_s = time.monotonic()
+        if self._bell.number in ready:
+            self._bell.silence()
         for job in jobs:
-            job.waited_s += waited_s
-            job.stalled_s += waited_s
+            job.look(now_s, since_s=since_s, has_spoken=job.process.connection in ready)
         return [job for job in jobs if job.process.connection in ready or self._is_overdue(job)]
 
-    def _is_overdue(self, job: _Job) -> bool:
+    def _is_overdue(self, job: Job) -> bool:
         if not job.process.is_ready:
             return job.stalled_s > _MAX_START_S
         settings = self._settings
         allowed_s = settings.max_wall_s + settings.max_wall_factor * job.position_s
         return job.stalled_s > settings.max_stall_s or job.waited_s > allowed_s
 
-    def _turn(self, job: _Job, jobs: list[_Job]) -> Iterator[FrameBatch | Examination]:
+    def _turn(self, job: Job, jobs: list[Job]) -> Iterator[FrameBatch | Examination]:
         """Take one message of one child."""
         try:
             message = job.process.receive()
             if message is None:
                 job.process.check_started()
-                yield from self._lost(job, jobs, f"died ({job.process.ending()})")
+                ending = job.process.ending()
+                reason = "decoder_hung" if ending == "SIGXCPU" else "decoder_died"
+                yield from self._lost(job, jobs, f"died ({ending})", reason)
                 return
-            found = self._understood(job, message)
+            found = job.understand(message, max_duration_s=self._settings.max_duration_s)
         except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
-            yield from self._lost(job, jobs, f"spoke nonsense ({error})"[:500])
+            nonsense = f"spoke nonsense ({error})"[:500]
+            yield from self._lost(job, jobs, nonsense, "decoder_confused")
             return
         if found is not None:
             yield found
@@ -166,37 +214,15 @@ class DecodePool:
             self._give_back(job.process)
         elif self._is_overdue(job):
             job.process.check_started()
-            yield from self._lost(job, jobs, f"hung for {job.stalled_s:.0f} s")
+            yield from self._lost(job, jobs, f"hung for {job.stalled_s:.0f} s", "decoder_hung")
 
-    def _understood(self, job: _Job, message: dict[str, Any]) -> FrameBatch | Examination | None:
-        kind = message["kind"]
-        if kind != "nothing":
-            job.stalled_s = 0.0
-        if kind == "ready":
-            job.process.is_ready = True
-            job.waited_s = 0.0
-        elif kind == "decoder":
-            job.decoder = str(message["name"])
-        elif kind == "progress":
-            job.position_s = max(
-                job.position_s, min(_seconds(message), self._settings.max_duration_s)
-            )
-        elif kind == "account":
-            _note(job, message)
-        elif kind == "batch":
-            return _batch(job, message)
-        elif kind == "done":
-            return _examination(job, message)
-        return None
-
-    def _lost(self, job: _Job, jobs: list[_Job], how: str) -> Iterator[Examination]:
+    def _lost(self, job: Job, jobs: list[Job], how: str, reason: str) -> Iterator[Examination]:
         """Replace a child; decord's victim has a second chance with PyAV, which then goes on."""
         self._discard(job.process)
         jobs.remove(job)
-        request = job.request
         if job.decoder == "decord" and job.may_use_decord:
-            retry = _Job(
-                request=request,
+            retry = Job(
+                request=job.request,
                 process=self._lease(),
                 num_samples=job.num_samples,
                 may_use_decord=False,
@@ -204,11 +230,7 @@ class DecodePool:
             jobs.append(retry)
             retry.start()
             return
-        yield Examination(
-            video_id=request.video_id,
-            video=None,
-            refused=f"{request.path}: wanted a video, but its decoder {how}",
-        )
+        yield job.refusal(f"{job.request.path}: wanted a video, but its decoder {how}", reason)
 
     def _lease(self) -> DecodingProcess:
         with self._lock:
@@ -235,53 +257,29 @@ class DecodePool:
             process.close()
 
 
-def _batch(job: _Job, message: dict[str, Any]) -> FrameBatch:
-    num_frames, height, width, channels = (int(length) for length in message["shape"])
-    timeline = Timeline(
-        start_s=np.asarray(message["start_s"], dtype=np.float64),
-        end_s=np.asarray(message["end_s"], dtype=np.float64),
-    )
-    batch = FrameBatch(
-        video_id=job.request.video_id,
-        first_frame=job.num_samples,
-        timeline=timeline,
-        pixels_THWC=job.process.copy_slot(message["slot"], (num_frames, height, width, channels)),
-    )
-    job.num_samples += len(batch)
-    return batch
+def _every(_video_id: str) -> bool:
+    return True
 
 
-def _note(job: _Job, message: dict[str, Any]) -> None:
-    job.examined += [
-        Interval(float(start_s), float(end_s)) for start_s, end_s in message["examined"]
-    ]
-    job.skipped += [
-        Skipped(interval=Interval(float(start_s), float(end_s)), reason=str(reason))
-        for start_s, end_s, reason in message["skipped"]
-    ]
+class _Bell:
+    """Wakes a thread that waits for its children."""
 
+    def __init__(self) -> None:
+        self.number = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._is_open = True
+        self._lock = threading.Lock()
 
-def _examination(job: _Job, message: dict[str, Any]) -> Examination:
-    request = job.request
-    if message["refused"] is not None:
-        return Examination(video_id=request.video_id, video=None, refused=str(message["refused"]))
-    width_px, height_px = (int(side) for side in message["size"])
-    video = Video(
-        id=request.video_id,
-        uri=str(request.path),
-        sha256=request.sha256,
-        duration_s=float(message["duration_s"]),
-        width_px=width_px,
-        height_px=height_px,
-    )
-    return Examination(
-        video_id=request.video_id,
-        video=video,
-        decoder=str(message["decoder"]),
-        examined=tuple(job.examined),
-        skipped=tuple(job.skipped),
-    )
+    def ring(self) -> None:
+        with self._lock:
+            if self._is_open:
+                os.eventfd_write(self.number, 1)
 
+    def silence(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self.number)
 
-def _seconds(message: dict[str, Any]) -> float:
-    return float(message["position_s"])
+    def close(self) -> None:
+        with self._lock:
+            if self._is_open:
+                os.close(self.number)
+            self._is_open = False

@@ -26,7 +26,9 @@ from vcd.media.settings import MediaSettings
 
 __all__ = ["main"]
 
-_PROGRESS_EVERY_S = 0.5
+_PROGRESS_EVERY_S = 0.1
+"""Well below what the parent takes for silence."""
+
 _INTERVALS_A_MESSAGE = 200
 _MAX_SENTENCE = 2000
 
@@ -157,8 +159,8 @@ def _serve(parent: _Parent, sink: _SharedSink, settings: MediaSettings) -> None:
 
 def _decode(
     message: dict[str, Any], sink: _SharedSink, settings: MediaSettings
-) -> Examination | str:
-    """Decode one video; whatever goes wrong becomes a sentence about it."""
+) -> Examination | InputError:
+    """Decode one video; whatever goes wrong becomes a sentence about it, and a reason."""
     path = message["path"]
     try:
         return sample_file(
@@ -169,12 +171,14 @@ def _decode(
             may_use_decord=message["may_use_decord"],
         )
     except InputError as error:
-        return str(error)
+        return error
     except MemoryError:
         limit_mib = settings.max_memory_bytes // 2**20
-        return f"{path}: wanted to decode it within {limit_mib} MiB of memory, it needs more"
+        sentence = f"{path}: wanted to decode it within {limit_mib} MiB of memory, it needs more"
+        return InputError(sentence, reason="over_limit")
     except Exception as error:  # noqa: BLE001  # one bad file never ends the run
-        return f"{path}: wanted a video, its decoder gave up: {error!r}"[:_MAX_SENTENCE]
+        sentence = f"{path}: wanted a video, its decoder gave up: {error!r}"[:_MAX_SENTENCE]
+        return InputError(sentence, reason="undecodable")
 
 
 def _request(message: dict[str, Any]) -> DecodeRequest:
@@ -189,10 +193,13 @@ def _request(message: dict[str, Any]) -> DecodeRequest:
     )
 
 
-def _answer(parent: _Parent, found: Examination | str) -> None:
+def _answer(parent: _Parent, found: Examination | InputError) -> None:
     """Report on a video as numbers and a sentence, in messages of bounded size."""
-    if isinstance(found, str) or found.video is None:
-        parent.send("done", refused=found if isinstance(found, str) else found.refused)
+    if isinstance(found, InputError):
+        parent.send("done", refused=str(found), reason=found.reason)
+        return
+    if found.video is None:
+        parent.send("done", refused=found.refused, reason=found.reason)
         return
     examined = [[part.start_s, part.end_s] for part in found.examined]
     skipped = [[part.interval.start_s, part.interval.end_s, part.reason] for part in found.skipped]

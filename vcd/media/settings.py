@@ -1,8 +1,11 @@
 """What decoding depends on: which decoder, how many children, and every limit on a hostile file."""
 
+import ipaddress
 from dataclasses import dataclass
 
 __all__ = ["FetchSettings", "MediaSettings"]
+
+_MAX_WAIT_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,23 +74,41 @@ class FetchSettings:
     """From where uploads may be fetched, and how large and slow they may be.
 
     Attributes:
-        allowed_prefixes: an upload's uri must begin with one of these: ``https://cdn.example.com/``,
+        allowed_prefixes: an upload's uri must lie below one of these: ``https://cdn.example.com/``,
             ``s3://bucket/``, ``file:///srv/uploads/``; none by default, so that nothing is fetched
-            until somebody says from where. A prefix ends where a name ends: with a slash.
+            until somebody says from where. Names are compared whole: ``.../clips`` does not hold
+            ``.../clips2``. Of a store it is the bucket and the folder.
         allowed_networks: networks such as ``10.0.0.0/8`` that http(s) may reach although they are
             private, link-local or loopback; none by default.
+        ca_file: certificates, in PEM, that are trusted beside the system's; for servers of one's
+            own.
         max_bytes: larger files are refused, as soon as that is known.
-        max_wall_s: seconds that fetching one file may take.
+        max_wall_s: seconds that fetching one file may take, redirects included.
         connect_timeout_s: seconds that connecting, or waiting for the next bytes, may take.
         max_redirects: redirects that are followed, each checked like the first address.
-        folder: where files lie while they are looked at; None is a folder of the system's for
-            temporary files.
+        folder: where downloads lie while they are looked at; None is a folder of the system's for
+            temporary files. It must be this user's own; what a killed process left is removed.
     """
 
     allowed_prefixes: tuple[str, ...] = ()
     allowed_networks: tuple[str, ...] = ()
+    ca_file: str | None = None
     max_bytes: int = 8 * 2**30
     max_wall_s: float = 600.0
     connect_timeout_s: float = 10.0
     max_redirects: int = 3
     folder: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_bytes < 1 or self.max_redirects < 0:
+            raise ValueError("fetch.max_bytes must be at least 1, fetch.max_redirects at least 0")
+        for name in ("max_wall_s", "connect_timeout_s"):
+            if not 0.0 < getattr(self, name) <= _MAX_WAIT_S:
+                raise ValueError(
+                    f"fetch.{name} must be in (0, {_MAX_WAIT_S:g}], got {getattr(self, name)}"
+                )
+        for network in self.allowed_networks:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"fetch.allowed_networks: {error}") from None

@@ -4,6 +4,7 @@
     DIR/shards/          immutable descriptor files, named by their digest
     DIR/derived/         what FAISS made of them; may be deleted at any time
     DIR/lock             held by the writer
+    DIR/log.json         only where the index follows a message bus: which one (owner.py)
 
 What is added waits in memory, then in shards that no manifest names yet, and
 counts from the moment a new manifest takes the place of the old one. See
@@ -39,6 +40,7 @@ from vcd.search.manifest import (
     ShardEntry,
     descriptor_digest,
 )
+from vcd.search.owner import refuse_followed_index
 from vcd.search.publication import WriterLock, publish_file, remove_files
 from vcd.search.shards import ShardPart, map_shard, shard_path, write_shard
 
@@ -82,6 +84,7 @@ class IndexWriter:
         rate_hz: float,
         weights: str,
         factory: str | None = None,
+        follows_log: bool = False,
     ) -> "IndexWriter":
         """Open an index for writing; make one when there is nothing yet.
 
@@ -91,11 +94,14 @@ class IndexWriter:
             rate_hz: at which their videos were sampled.
             weights: name or path, recorded when the index is made.
             factory: FAISS factory string; None keeps what the index has, ``Flat`` in a new one.
+            follows_log: whether the writer follows a message bus; nobody else may write there.
 
         Raises:
-            SetupError: another space or rate, another writer, not an index, damaged, or a
-                factory string that FAISS does not understand.
+            SetupError: another space or rate, another writer, another owner, not an index,
+                damaged, or a factory string that FAISS does not understand.
         """
+        if not follows_log:
+            refuse_followed_index(path)
         if factory is not None:
             check_factory(space.dim, factory)
         with as_setup_error(f"{path}: the index cannot be opened for writing"):

@@ -92,7 +92,8 @@ class WriterLock:
             holder = _holder(os.pread(descriptor, 4096, 0))
             raise SetupError(
                 f"{directory}: the index is being written by {holder}; "
-                "wait until it is done, or stop it"
+                "wait until it is done, or stop it",
+                reason="index_locked",
             ) from None
         os.ftruncate(descriptor, 0)
         note = {"process": os.getpid(), "host": platform.node()}

@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import os
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,11 @@ _ROW_DTYPE = np.dtype(
 )
 _FRAME_DTYPE = np.dtype([("start_s", "<f8"), ("end_s", "<f8")])
 
-_verified: set[tuple[str, int, int, int]] = set()
-"""Files whose digest was found right by this process; a shard never changes."""
+_MAX_VERIFIED = 10_000
+"""A worker that follows a log opens a new shard with every change, for months."""
+
+_verified: OrderedDict[tuple[str, int, int, int], None] = OrderedDict()
+"""Files whose digest was found right by this process, the oldest first; a shard never changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -203,7 +207,9 @@ def _check_digest(stat: os.stat_result, whole: NDArray[np.uint8], entry: ShardEn
         raise ValueError(f"wanted {entry.num_bytes} bytes, found {len(whole)}")
     if hashlib.sha256(whole.data).hexdigest() != entry.digest:
         raise ValueError("the digest of this file is wrong")
-    _verified.add(key)
+    _verified[key] = None
+    while len(_verified) > _MAX_VERIFIED:
+        _verified.popitem(last=False)
 
 
 def _loss(refs: Sequence[RefEntry]) -> str:

@@ -55,6 +55,14 @@ def test_the_golden_report_can_still_be_read():
     assert decode_report(_GOLDEN.read_bytes()) == make_report()
 
 
+def test_what_was_left_out_is_written_only_where_something_was():
+    report = make_report(num_matches_left_out=3, num_stretches_left_out=2)
+
+    assert decode_report(encode_report(report)) == report
+    assert '"num_matches_left_out":3' in encode_report(report)
+    assert "left_out" not in encode_report(make_report())
+
+
 def test_two_reports_of_one_identity_are_the_same_bytes_but_for_elapsed_time():
     slow, fast = make_report(elapsed_s={"search": 9.0}), make_report(elapsed_s={"search": 1.0})
 
@@ -68,8 +76,9 @@ def test_a_report_keeps_to_its_published_schema(report):
 
 
 def test_the_published_schema_lists_every_key_that_is_written():
-    document = report_to_document(make_report())
+    document = report_to_document(make_report(num_matches_left_out=1, num_stretches_left_out=1))
 
+    jsonschema.validate(document, _SCHEMA)
     assert set(document) == set(_SCHEMA["properties"])
     for key, kind in (("matches", "match"), ("rejected", "rejection"), ("skipped", "skipped")):
         assert set(document[key][0]) == set(_SCHEMA["$defs"][kind]["properties"])
@@ -125,6 +134,7 @@ def _without(key: str) -> str:
     ("text", "sentence"),
     [
         pytest.param("{", "x:7: wanted a report as one JSON object", id="torn line"),
+        pytest.param("[" * 100_000, "x:7: wanted a report as one JSON object", id="deep"),
         pytest.param("[1]", "x:7: wanted a report as a JSON object, got list", id="a list"),
         pytest.param("{}", "x:7: wanted a report of schema version 1, got None", id="no version"),
         pytest.param('{"schema_version": 2}', "schema version 1, got 2", id="later version"),
@@ -133,6 +143,13 @@ def _without(key: str) -> str:
             json.dumps(report_to_document(make_report()) | {"query_id": 5}),
             "x:7: not a valid report: wanted text, got int 5",
             id="number for a name",
+        ),
+        pytest.param(
+            json.dumps(report_to_document(make_report())).replace(
+                '"num_refs": 2', '"num_refs": 1e999'
+            ),
+            "x:7: not a valid report: cannot convert float infinity",
+            id="endless count",
         ),
         pytest.param(
             json.dumps(report_to_document(make_report()) | {"examined": [{"start_s": 2}]}),

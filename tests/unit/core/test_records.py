@@ -69,6 +69,14 @@ def test_a_video_is_refused_or_known():
         Examination(video_id="q", video=None)
 
 
+@pytest.mark.parametrize(
+    ("refused", "reason"), [("an empty file", None), (None, "not_a_video")], ids=str
+)
+def test_a_refusal_has_a_reason_and_nothing_else_has(refused, reason):
+    with pytest.raises(ValueError, match="q: wanted a reason with a refusal and only then"):
+        Examination(video_id="q", video=make_video("q"), refused=refused, reason=reason)
+
+
 def test_a_space_needs_a_dimension():
     with pytest.raises(ValueError, match="dim must be positive, got 0"):
         DescriptorSpace(name="x", dim=0, fingerprint="")

@@ -72,7 +72,8 @@ def events_of(
             pixels_THWC=piece,
         )
     video = None if refused else make_video(video_id, duration_s=len(pixels_THWC) / 2)
-    yield Examination(video_id=video_id, video=video, refused=refused)
+    reason = "undecodable" if refused else None
+    yield Examination(video_id=video_id, video=video, refused=refused, reason=reason)
 
 
 def interleaved(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.factories import make_timeline, make_video
 from tests.unit.descriptors.conftest import TINY_DIM, events_of, interleaved, pictures
-from vcd.core import Examination, FrameBatch, SetupError
+from vcd.core import Examination, FrameBatch, SetupError, TransientError
 from vcd.descriptors import Describer, DescribeSettings
 
 ROOT = Path(__file__).parents[3]
@@ -208,6 +208,70 @@ def test_weights_that_give_no_numbers_are_named(describer, monkeypatch):
 
     with pytest.raises(SetupError, match="a: the weights tiny give numbers not finite"):
         described(describer, events_of("a", pictures(3, seed=1)))
+
+
+def test_an_ended_video_is_described_when_nothing_else_is_there(describer):
+    source = iter([*events_of("a", pictures(3, seed=1)), None, *events_of("b", pictures(3, 2))])
+    pulled = []
+
+    def events():
+        for event in source:
+            pulled.append(event)
+            yield event
+
+    examination, descriptors = next(describer.describe(events()))
+
+    assert examination.video_id == "a"
+    assert len(descriptors) == 3
+    assert pulled[-1] is None
+
+
+def test_frames_of_a_video_that_goes_on_wait_for_a_full_batch(describer, monkeypatch):
+    batches = []
+    original = describer._runtime.describe
+
+    def counted(pixels):
+        batches.append(len(pixels))
+        return original(pixels)
+
+    monkeypatch.setattr(describer._runtime, "describe", counted, raising=False)
+    events = list(events_of("a", pictures(9, seed=1), chunk=3))
+
+    described(describer, [event for each in events for event in (each, None)])
+
+    assert batches == [8, 1]
+
+
+def test_a_video_that_cannot_be_described_is_refused_and_its_neighbours_are_not(
+    describer, monkeypatch
+):
+    original = describer._runtime.describe
+
+    def choking(pixels):
+        if (pixels == 77).all(axis=(1, 2, 3)).any():
+            raise TransientError("out of memory")
+        return original(pixels)
+
+    monkeypatch.setattr(describer._runtime, "describe", choking, raising=False)
+    monkeypatch.setattr("vcd.descriptors.embed.is_uninformative", lambda pixels: False)
+    bad = pictures(5, seed=1).copy()
+    bad[3] = 77
+
+    found = {
+        examination.video_id: (examination, descriptors)
+        for examination, descriptors in describer.describe(
+            interleaved(
+                events_of("bad", bad, chunk=1), events_of("good", pictures(9, seed=2), chunk=1)
+            )
+        )
+    }
+
+    examination, descriptors = found["bad"]
+    assert examination.reason == "undescribable"
+    assert "out of memory" in examination.refused
+    assert len(descriptors) == 0
+    assert found["good"][0].refused is None
+    assert len(found["good"][1]) == 9
 
 
 def test_inputs_are_unchanged(describer):

@@ -1,0 +1,93 @@
+"""Send dead letters to where they came from once more."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from itertools import islice
+
+from vcd.core import InputError, TransientError
+from vcd.stream.dead_letters import DeadLetter, message_again, redriven_marker
+from vcd.stream.log import Log, Place, Writer
+from vcd.stream.topics import DEAD_LETTERS
+
+__all__ = ["redrive"]
+
+_BATCH = 32
+"""Messages sent before the first is waited for; they are in memory, up to a megabyte each."""
+_SEND_TIMEOUT_S = 120.0
+"""Longer than any log takes to say that a record is not durable."""
+
+
+def redrive(
+    log: Log, letters: Iterable[DeadLetter], *, on_refused: Callable[[DeadLetter, str], None]
+) -> int:
+    """Send messages to where they came from once more; returns how many.
+
+    Each is marked as taken care of only when it is durable there: a crash in between can send
+    it twice, and never loses it.
+
+    Args:
+        log: where they are.
+        letters: which ones.
+        on_refused: told of each that cannot be sent again, with a sentence.
+
+    Raises:
+        TransientError: the log does not take one of them now; all that it took are marked.
+    """
+    writer = log.writer()
+    num_sent = 0
+    remaining = _whole(letters, on_refused)
+    try:
+        while batch := list(islice(remaining, _BATCH)):
+            num_sent += _redrive_batch(writer, batch, on_refused)
+    finally:
+        writer.close(_SEND_TIMEOUT_S)
+    return num_sent
+
+
+def _redrive_batch(
+    writer: Writer, batch: Sequence[DeadLetter], on_refused: Callable[[DeadLetter, str], None]
+) -> int:
+    sent = [(letter, _send(writer, letter)) for letter in batch]
+    trouble: TransientError | None = None
+    markers = []
+    for letter, future in sent:
+        try:
+            _wait(future, letter)
+        except InputError as error:
+            on_refused(letter, str(error))
+        except TransientError as error:
+            trouble = error  # those behind it may be durable: they need their markers first
+        else:
+            headers = redriven_marker(letter)
+            marker = writer.send(DEAD_LETTERS, key=letter.key, value=None, headers=headers)
+            markers.append((letter, marker))
+    for letter, marker in markers:
+        _wait(marker, letter)
+    if trouble is not None:
+        raise trouble
+    return len(markers)
+
+
+def _whole(
+    letters: Iterable[DeadLetter], on_refused: Callable[[DeadLetter, str], None]
+) -> Iterator[DeadLetter]:
+    for letter in letters:
+        if letter.num_bytes_left_out:
+            left_out = f"{letter.num_bytes_left_out} bytes of it were not kept"
+            on_refused(letter, f"{left_out}: submit the video again")
+        else:
+            yield letter
+
+
+def _send(writer: Writer, letter: DeadLetter) -> Future[Place]:
+    topic, headers = message_again(letter)
+    return writer.send(topic, key=letter.key, value=letter.value, headers=headers)
+
+
+def _wait(future: Future[Place], letter: DeadLetter) -> None:
+    try:
+        future.result(timeout=_SEND_TIMEOUT_S)
+    except TimeoutError as error:
+        raise TransientError(
+            f"{letter.source}: not durable after {_SEND_TIMEOUT_S:g} s; it may be sent twice"
+        ) from error
