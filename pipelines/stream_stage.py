@@ -41,7 +41,6 @@ __all__ = ["DetectorStage", "StagePlan", "open_stage"]
 _CLOSE_S = 10.0
 """A batch of a large network on a processor takes seconds; no thread is waited for longer."""
 
-_NUM_MATCHERS = 2
 """An index on a GPU is searched by one thread: FAISS' scratch memory there is not shared."""
 
 _logger = logging.getLogger(__name__)
@@ -60,7 +59,7 @@ class StagePlan:
 
     rate_hz: float
     num_fetchers: int = 32
-    num_matchers: int = _NUM_MATCHERS
+    num_matchers: int = 2
 
 
 class DetectorStage(Stage):
@@ -242,7 +241,6 @@ def open_stage(
         plan=StagePlan(
             rate_hz=settings.media.rate_hz,
             num_fetchers=settings.stream.window,
-            num_matchers=1 if settings.search.use_gpu else _NUM_MATCHERS,
         ),
     )
     try:

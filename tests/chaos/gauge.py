@@ -1,5 +1,6 @@
 """What a process and its children use: processor time and memory, as the kernel accounts them."""
 
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Self
 
 import psutil
 
-__all__ = ["Peak", "Resident", "busy_s", "cpu_s", "resident", "resident_at_rest"]
+__all__ = ["Peak", "Resident", "cpu_s", "others_cpu_s", "resident", "resident_at_rest"]
 
 _MAX_REST_S = 20.0
 _STEADY_SHARE = 0.005
@@ -41,23 +42,23 @@ class Resident:
 
 
 def cpu_s(pid: int) -> float:
-    """Add up what a process, its living children and its dead ones have used."""
+    """Add up what a process, all that it started, and those of them that are dead have used."""
     parent = psutil.Process(pid)
-    times = parent.cpu_times()
-    used_s = times.user + times.system + times.children_user + times.children_system
-    for child in parent.children():
+    used_s = 0.0
+    for process in (parent, *parent.children(recursive=True)):
         try:
-            spent = child.cpu_times()
+            spent = process.cpu_times()
         except psutil.NoSuchProcess:
             continue
-        used_s += spent.user + spent.system
-    return float(used_s)
+        used_s += spent.user + spent.system + spent.children_user + spent.children_system
+    return used_s
 
 
-def busy_s() -> float:
-    """Add up what everything on this machine has used of its processors since it started."""
+def others_cpu_s() -> float:
+    """Add up what all that neither is this process nor was started by it has ever used."""
     times = psutil.cpu_times()
-    return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
+    busy_s = times.user + times.nice + times.system + times.irq + times.softirq + times.steal
+    return float(busy_s) - cpu_s(os.getpid())
 
 
 def resident(pid: int) -> Resident:

@@ -44,6 +44,7 @@ class HostileAccount:
         last_report_s: lap -> when the report of its last good upload was written.
         ends: kind of hostile file -> end -> how many.
         num_repeated: reports that were said before under the same identity.
+        num_found: good uploads in which a reference was found.
         num_letters: hostile uploads with one dead letter.
         num_partial: hostile uploads with one report that names what could not be examined.
         faults: sentences; empty when all is as promised.
@@ -52,6 +53,7 @@ class HostileAccount:
     last_report_s: dict[str, float] = field(default_factory=dict)
     ends: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     num_repeated: int = 0
+    num_found: int = 0
     num_letters: int = 0
     num_partial: int = 0
     faults: list[str] = field(default_factory=list)
@@ -78,7 +80,7 @@ def read_hostile_account(log: Log, sent: Mapping[Place, Sent]) -> HostileAccount
         verdicts = list(reports[upload.video_id].values())
         if upload.bad is None:
             account.faults += _wrong_good(upload, verdicts, letters.get(place), found_before)
-            _note_time(account, upload, verdicts)
+            _note_good(account, upload, verdicts)
         else:
             _note_bad(account, upload, upload.bad, [each for each, _ in verdicts], letters, place)
     account.faults += [f"{place}: a dead letter of nothing" for place in letters.keys() - sent]
@@ -103,10 +105,11 @@ def _wrong_good(
     return []
 
 
-def _note_time(
+def _note_good(
     account: HostileAccount, upload: Sent, verdicts: Sequence[tuple[MatchReport, float]]
 ) -> None:
-    for _, time_s in verdicts:
+    for report, time_s in verdicts:
+        account.num_found += bool(report.matches)
         account.last_report_s[upload.lap] = max(account.last_report_s.get(upload.lap, 0.0), time_s)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.chaos.fleet import Fleet, wait_for
-from tests.chaos.gauge import Peak, Resident, busy_s, cpu_s, resident_at_rest
+from tests.chaos.gauge import Peak, Resident, cpu_s, others_cpu_s, resident_at_rest
 from tests.chaos.hostile_account import Sent
 from tests.chaos.storm import is_done
 from vcd.stream.envelope import encode_upload
@@ -16,6 +16,7 @@ from vcd.stream.topics import UPLOADS
 __all__ = ["Lap", "Track"]
 
 _IDLE_S = 5.0
+_LOOK_EVERY_S = 0.4
 _MIN_PATIENCE_S = 120.0
 _PATIENCE_S = 1.0
 """For each upload; a slow machine needs a tenth of it."""
@@ -30,7 +31,7 @@ class Lap:
         began_s: seconds since 1970.
         settled_s: how long until every upload was done, the bad ones too.
         cpu_s: processor seconds of the worker and its children, without what it uses when idle.
-        others_cpu: cores that everything else on the machine kept busy.
+        others_cpu: cores that were kept busy by what this trial did not start.
         peak_bytes: of memory, at any time of the lap.
         at_rest: memory after it.
     """
@@ -64,20 +65,20 @@ class Track:
             uploads: in this order.
             idle_cpu: processor seconds a second of the worker when it has nothing to do.
         """
-        used_s, all_used_s = cpu_s(self.pid), busy_s()
+        used_s, others_s = cpu_s(self.pid), others_cpu_s()
         began_s = time.time()
         with Peak(self.pid) as peak:
             self._send(uploads)
             patience_s = _MIN_PATIENCE_S + _PATIENCE_S * len(uploads)
             wait_for(self._is_over, timeout_s=patience_s, what="every upload done")
         settled_s = time.time() - began_s
-        used_s, all_used_s = cpu_s(self.pid) - used_s, busy_s() - all_used_s
+        used_s, others_s = cpu_s(self.pid) - used_s, others_cpu_s() - others_s
         return Lap(
             num_good=sum(each.bad is None for each in uploads),
             began_s=began_s,
             settled_s=settled_s,
             cpu_s=used_s - idle_cpu * settled_s,
-            others_cpu=(all_used_s - used_s) / settled_s,
+            others_cpu=others_s / settled_s,
             peak_bytes=peak.total_bytes,
             at_rest=resident_at_rest(self.pid),
         )
@@ -104,6 +105,7 @@ class Track:
         writer.close(30.0)
 
     def _is_over(self) -> bool:
+        time.sleep(_LOOK_EVERY_S)
         code = self.fleet.workers[0].poll()
         if code is not None:
             raise RuntimeError(f"the worker ended with exit code {code}")

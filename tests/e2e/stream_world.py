@@ -36,12 +36,14 @@ MAX_MESSAGE_BYTES = 4000
 """Lower than what a log takes, so that what is too large for a worker can get in."""
 
 
-def until(claim: Callable[[], Any], what: str, *, patience_s: float = _PATIENCE_S) -> None:
+def until(
+    claim: Callable[[], Any], what: str, *, patience_s: float = _PATIENCE_S, pause_s: float = 0.2
+) -> None:
     """Look again and again until it holds."""
     latest_s = time.monotonic() + patience_s
     while not claim():
         assert time.monotonic() < latest_s, f"in vain for {patience_s:g} s: {what}"
-        time.sleep(0.2)
+        time.sleep(pause_s)
 
 
 def _free_port() -> int:

@@ -29,6 +29,7 @@ def result(tmp_path_factory):
 
 def test_every_upload_ends_as_it_must(result):
     assert result["faults"] == []
+    assert result["num_good_found"] >= result["num_good_a_lap"]  # half of two laps
 
 
 def test_every_hostile_file_has_one_dead_letter_or_one_report_in_part(result):

@@ -152,14 +152,14 @@ def test_bytes_that_are_no_record_are_held_and_named_and_the_others_go_on(broker
     broken = next(place for place in places if place.partition.index == 0 and place.offset >= 2)
     segment = broker.folder / "data" / f"{topic}-0" / f"{0:020}.log"
     content = segment.read_bytes()
-    value = {p: v for p, v in zip(places, _values(), strict=True)}[broken]
+    value = dict(zip(places, _values(), strict=True))[broken]
     broker.stop()
     at = content.index(value)
     segment.write_bytes(content[:at] + b"?" + content[at + 1 :])
     broker.start()
     member = Member(log, group, [topic])
 
-    poll_until(lambda: member.reader.blocked(), member)
+    poll_until(member.reader.blocked, member)
 
     assert set(member.reader.blocked()) == {broken.partition}
     assert str(broken) in member.reader.blocked()[broken.partition]

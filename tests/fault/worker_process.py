@@ -1,6 +1,6 @@
-"""A worker in a process of its own, on a local log, with a stage that needs no media.
+"""A worker in a process of its own, with a stage that needs no media.
 
-    python -m tests.fault.worker_process LOG STAGE [SETTING=VALUE ...]
+    python -m tests.fault.worker_process FILE|kafka:HOST:PORT KIND [SETTING=VALUE ...]
 
 What a video id begins with says what the stage does with it: ``kill`` ends the process by SIGKILL,
 ``hang`` never comes to an end, everything else takes 0.05 s.
@@ -19,10 +19,15 @@ from pathlib import Path
 
 from tests.fault.worker_fakes import BRISK, RecordingMetrics, report_on
 from vcd.core import MatchReport, TransientError
+from vcd.stream.address import open_log
 from vcd.stream.local_log import LocalLog
 from vcd.stream.log import Headers, Log, Place
 from vcd.stream.messages import Upload
+from vcd.stream.settings import KafkaSettings, StreamSettings
 from vcd.stream.worker import Worker
+
+IMPATIENT = KafkaSettings(delivery_timeout_s=2.0, connect_timeout_s=30.0)
+"""An outage of some seconds is longer than it takes to give a record up."""
 
 
 class TimerStage:
@@ -82,13 +87,19 @@ class DownWriter(MuteWriter):
         return future
 
 
+def _open_log(path: str, kind: str, settings: StreamSettings) -> Log:
+    if path.startswith("kafka:"):
+        return open_log(path, stream=settings, kafka=IMPATIENT)
+    log_class = {"plain": LocalLog, "mute": MuteLog, "down": DownLog}[kind]
+    return log_class(f"sqlite:{path}", Path(path), settings)
+
+
 def main() -> int:
     path, kind, *changes = sys.argv[1:]
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     values = {name: ast.literal_eval(value) for name, value in (c.split("=") for c in changes)}
     settings = replace(BRISK, **values)
-    log_class = {"plain": LocalLog, "mute": MuteLog, "down": DownLog}[kind]
-    log: Log = log_class(f"sqlite:{path}", Path(path), settings)
+    log = _open_log(path, kind, settings)
     worker = Worker(log, TimerStage(), settings, metrics=RecordingMetrics(), name=f"w{os.getpid()}")
     signal.signal(signal.SIGTERM, lambda _number, _frame: worker.stop())
     worker.run()

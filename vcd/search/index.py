@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -40,8 +41,7 @@ _GPU_NEAREST = 1024
 """FAISS on a GPU gives at most 2,048 nearest rows."""
 _GPU_SLACK = 2e-3
 """A tensor core may round both factors to 11 bits."""
-_FaissObject: TypeAlias = Any
-"""FAISS has no types."""
+_FaissObject: TypeAlias = Any  # FAISS has no types
 _logger = logging.getLogger(__name__)
 
 
@@ -198,6 +198,7 @@ def _gpu_parts(references: MappedReferences) -> list[Nearest]:
         _logger.info("searching on the CPU: %s", error)
         return []
     resources = faiss.StandardGpuResources()
+    lock = Lock()  # FAISS on a GPU serves one thread at a time
     positions = references.searched_positions()
     parts = []
     try:
@@ -205,18 +206,19 @@ def _gpu_parts(references: MappedReferences) -> list[Nearest]:
             here = positions[first : first + _PART_ROWS]
             index = faiss.GpuIndexFlatIP(resources, references.manifest.space.dim)
             index.add(references.features_at(here))
-            parts.append(_nearest_of(index, here))
+            parts.append(_nearest_of(index, here, lock))
     except RuntimeError as error:
         _logger.warning("searching on the CPU: the GPU cannot hold the index: %s", error)
         return []
     return parts
 
 
-def _nearest_of(index: _FaissObject, positions: NDArray[np.int64]) -> Nearest:
+def _nearest_of(index: _FaissObject, positions: NDArray[np.int64], lock: Lock) -> Nearest:
     def nearest(
         query: NDArray[np.float32], k: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        score, ordinal = index.search(query, k)
+        with lock:
+            score, ordinal = index.search(query, k)
         return score, np.where(ordinal >= 0, positions[ordinal], -1)
 
     return nearest

@@ -7,6 +7,7 @@ avoided here, and why, is in `docs/design/stream_logs.md`.
 import importlib
 import itertools
 import logging
+import operator
 import socket
 import ssl
 import time
@@ -33,8 +34,11 @@ MAX_RECORD_BYTES = 1024 * 1024 + 128 * 1024
 (1 MiB) and the headers that make it a dead letter."""
 
 _SCHEME = "kafka:"
-_CHATTY = {"kafka": "ERROR", "kafka.net": "CRITICAL", "kafka.consumer.fetcher": "CRITICAL"}
-"""What fails on the way to a broker is told by us, once, not by the client at each attempt."""
+_SOCKETS = "closed-if-refused"
+"""What our way of making connections is registered as; no proxy."""
+
+_CLIENT_LOG_LEVEL = "CRITICAL"
+"""The client tells at length of each attempt to reach a broker; we tell what becomes of them."""
 
 
 class NoAnswerError(SetupError):
@@ -88,9 +92,9 @@ class KafkaClients:
             # It reads its own files in a way that Python 3.11 calls deprecated.
             warnings.simplefilter("ignore", DeprecationWarning)
             importlib.import_module("kafka")
-        for name, level in _CHATTY.items():
-            if logging.getLogger(name).level == logging.NOTSET:
-                logging.getLogger(name).setLevel(level)
+        _register_sockets()
+        if logging.getLogger("kafka").level == logging.NOTSET:
+            logging.getLogger("kafka").setLevel(_CLIENT_LOG_LEVEL)
 
     def admin(self) -> KafkaObject:
         """Make a client that asks for and changes what is there.
@@ -163,9 +167,15 @@ class KafkaClients:
         from kafka.net.compat import KafkaNetClient
 
         opened: list[KafkaObject] = []
+        causes: list[Exception] = []
+
+        def heard(cause: Exception) -> None:
+            if not any(isinstance(known, refusals()) for known in causes):
+                causes[:] = [cause]
 
         def client(**options: KafkaObject) -> KafkaObject:
             opened.append(KafkaNetClient(**options))
+            _overhear(opened[-1], heard)
             return opened[-1]
 
         deadline = time.monotonic() + self.kafka.connect_timeout_s
@@ -174,14 +184,14 @@ class KafkaClients:
         connection = self._connection() | {"bootstrap_timeout_ms": left_ms}
         try:
             return make(**connection, **configs, kafka_client=client)
-        except refusals() as error:
-            _close_all(opened)
-            raise self.refusal(error) from error
         except passing_errors() as error:
             _close_all(opened)
+            cause = causes[0] if causes else error
+            if isinstance(cause, refusals()):
+                raise self.refusal(cause) from error
             raise NoAnswerError(
                 f"{self.address}: something listens there but does not answer as a Kafka broker "
-                f"that speaks {self.kafka.security_protocol} (kafka.security_protocol): {error}"
+                f"that speaks {self.kafka.security_protocol} (kafka.security_protocol): {cause}"
             ) from error
 
     def refusal(self, error: Exception) -> SetupError:
@@ -204,6 +214,7 @@ class KafkaClients:
         return {
             "bootstrap_servers": [f"{host}:{port}" for host, port in self._servers],
             "client_id": "vcd",
+            "proxy_url": f"{_SOCKETS}://",
             "security_protocol": kafka.security_protocol,
             **{name: value for name, value in given.items() if value is not None},
         }
@@ -237,6 +248,36 @@ class KafkaClients:
                 context.load_cert_chain(self.kafka.ssl_certfile, self.kafka.ssl_keyfile)
             with context.wrap_socket(plain, server_hostname=server[0]):
                 return
+
+
+def _overhear(client: KafkaObject, tell: Callable[[Exception], None]) -> None:
+    """Learn why connections fail: the client itself only says that time ran out."""
+    manager = operator.attrgetter("_manager")(client)
+    connect = manager.get_connection
+
+    def get_connection(*place: KafkaObject, **options: KafkaObject) -> KafkaObject:
+        connection = connect(*place, **options)
+        connection.init_future.add_errback(tell)
+        return connection
+
+    manager.get_connection = get_connection
+
+
+def _register_sockets() -> None:
+    """Close the socket of each attempt that fails: the client leaves them lying about."""
+    from kafka.net.inet import KafkaNetSocket
+
+    async def sock_connect(
+        self: KafkaObject, net: KafkaObject, sock: socket.socket, *place: KafkaObject, **more: float
+    ) -> KafkaObject:
+        try:
+            return await KafkaNetSocket.sock_connect(self, net, sock, *place, **more)
+        except BaseException:
+            sock.close()
+            raise
+
+    members = {"SCHEMES": (_SOCKETS,), "sock_connect": sock_connect}
+    type("ClosedIfRefused", (KafkaNetSocket,), members)
 
 
 def _servers(address: str) -> list[tuple[str, int]]:

@@ -27,7 +27,7 @@ from vcd.stream.kafka_records import (
     record_of,
     topic_partition,
 )
-from vcd.stream.kafka_unreadable import Unreadable, find_unreadable
+from vcd.stream.kafka_unreadable import Unreadable, find_unreadable, near_unreadable
 from vcd.stream.log import Commit, Listener, Partition, Record
 
 __all__ = ["Consumers", "KafkaReader"]
@@ -69,7 +69,7 @@ class KafkaReader:
         self._unreadable: dict[Partition, Unreadable] = {}
         self._member = ""
         self._claims: frozenset[Partition] = frozenset()
-        self._is_closed = False
+        self._is_closed = self._is_in_trouble = False
         self._consumer: KafkaObject = self._joined()
 
     def _joined(self) -> KafkaObject:
@@ -94,7 +94,9 @@ class KafkaReader:
         except unreadable_errors() as error:
             self._recover(error)
         except passing_errors() as error:
-            _logger.warning("group %s: nothing can be read now: %r", self._group, error)
+            if not self._is_in_trouble:
+                _logger.warning("group %s: nothing can be read now: %r", self._group, error)
+            self._is_in_trouble = True
         except SetupError:
             raise
         except Exception as error:
@@ -109,11 +111,13 @@ class KafkaReader:
             self._consumer = self._joined()
         self._give_up(self._consumer)
         self._take_again(self._consumer)
-        held, num_records = self._hold(max(1, limit))
+        held, is_near = near_unreadable(self._consumer, self._unreadable, self._owned)
+        num_records = 1 if is_near else max(1, limit)
         silent = self._owned if limit <= 0 else paused | held
         self._pause(silent)
         keep_join(self._consumer)
         batches = self._consumer.poll(timeout_ms=round(timeout_s * 1000), max_records=num_records)
+        self._is_in_trouble = False
         self._give_up(self._consumer)
         records = []
         for at, raw in batches.items():
@@ -167,23 +171,6 @@ class KafkaReader:
                     change(at)
                 except KeyError:  # it has just been taken from us
                     _logger.debug("group %s: %s is gone", self._group, at)
-
-    def _hold(self, num_records: int) -> tuple[frozenset[Partition], int]:
-        """Name the partitions whose next record is unreadable, and how many records to take.
-
-        Whatever lies before an unreadable record is taken one by one: the client would throw away
-        what it decodes together with it.
-        """
-        held = set()
-        for partition in self._unreadable.keys() & self._owned:
-            position = self._consumer.position(topic_partition(partition), timeout_ms=1000)
-            if position is None or position == self._unreadable[partition].offset:
-                held.add(partition)
-            elif position < self._unreadable[partition].offset:
-                num_records = 1
-            else:
-                del self._unreadable[partition]  # somebody has moved the group past it
-        return frozenset(held), num_records
 
     def _recover(self, error: Exception) -> None:
         """Find out what cannot be read, and begin anew with it held.
@@ -251,6 +238,8 @@ class KafkaReader:
 
     def _drop_consumer(self, timeout_s: float = _ANSWER_S) -> None:
         """Leave the group; the client itself would leave before its listener has committed."""
+        if self._consumer is not None and self._is_expelled(self._consumer):
+            self._on_lost(self._owned)
         consumer, self._consumer = self._consumer, None
         owned = self._owned
         self._forget(owned)

@@ -15,7 +15,7 @@ from vcd.stream.kafka_client import passing_errors, unreadable_errors
 from vcd.stream.kafka_records import KafkaObject, topic_partition
 from vcd.stream.log import Partition
 
-__all__ = ["Unreadable", "find_unreadable"]
+__all__ = ["Unreadable", "find_unreadable", "near_unreadable"]
 
 _logger = logging.getLogger(__name__)
 
@@ -59,6 +59,27 @@ def find_unreadable(
         if failure is not None:
             found[partition] = failure
     return found
+
+
+def near_unreadable(
+    consumer: KafkaObject, unreadable: dict[Partition, Unreadable], owned: frozenset[Partition]
+) -> tuple[frozenset[Partition], bool]:
+    """Name the partitions whose next record cannot be read; the known ones behind us are dropped.
+
+    Returns:
+        These, and whether in another partition such a record is still ahead: then records must be
+        taken one by one, or the client throws the good ones away together with the bad one.
+    """
+    held, is_near = set(), False
+    for partition in unreadable.keys() & owned:
+        position = consumer.position(topic_partition(partition), timeout_ms=1000)
+        if position is None or position == unreadable[partition].offset:
+            held.add(partition)
+        elif position < unreadable[partition].offset:
+            is_near = True
+        else:
+            del unreadable[partition]  # somebody has moved the group past it
+    return frozenset(held), is_near
 
 
 def _first_failure(

