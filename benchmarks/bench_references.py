@@ -29,12 +29,12 @@ import numpy as np
 from vcd.core import Descriptors, DescriptorSpace, Timeline, Video
 from vcd.search import SearchSettings
 from vcd.stream.address import open_log
-from vcd.stream.descriptor_store import DescriptorStore
-from vcd.stream.envelope import encode_reference
 from vcd.stream.log import Log, Place, Record, Writer
-from vcd.stream.messages import ReferenceChange
-from vcd.stream.reference_index import IndexTerms
-from vcd.stream.reference_view import ReferenceView
+from vcd.stream.messages.envelope import encode_reference
+from vcd.stream.messages.records import ReferenceChange
+from vcd.stream.references.descriptor_store import DescriptorStore
+from vcd.stream.references.index import IndexTerms
+from vcd.stream.references.view import ReferenceView
 from vcd.stream.settings import KafkaSettings, StreamSettings
 from vcd.stream.topics import REFERENCES, topic_specs
 

@@ -30,7 +30,7 @@ from vcd.core.codec import encode_report
 from vcd.evaluation.drawn_film import draw_film
 from vcd.media import Fetcher, FetchSettings, write_video
 from vcd.search import ExactIndex
-from vcd.stream.messages import Upload
+from vcd.stream.messages.records import Upload
 
 _RATE_HZ = 2.0
 _NUM_FILMS = 24

@@ -32,9 +32,9 @@ from vcd.config import load_settings
 from vcd.evaluation.drawn_film import draw_film
 from vcd.media import write_video
 from vcd.stream.address import open_log
-from vcd.stream.envelope import encode_upload
 from vcd.stream.log import Log
-from vcd.stream.messages import Upload
+from vcd.stream.messages.envelope import encode_upload
+from vcd.stream.messages.records import Upload
 from vcd.stream.topics import REPORTS, UPLOADS
 
 _RATE_HZ = 12.0

@@ -8,10 +8,10 @@ from types import TracebackType
 
 from pipelines import console
 from vcd.core import DescriptorSpace, InputError, SetupError, VcdError
-from vcd.stream.announced import Announced, announced_references
-from vcd.stream.envelope import encode_reference
 from vcd.stream.log import Log, Place
-from vcd.stream.messages import ReferenceChange
+from vcd.stream.messages.envelope import encode_reference
+from vcd.stream.messages.records import ReferenceChange
+from vcd.stream.references.announced import Announced, announced_references
 from vcd.stream.topics import REFERENCES
 
 __all__ = ["Announcing", "refuse_other_terms"]

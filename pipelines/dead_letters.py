@@ -8,9 +8,9 @@ from typing import Any
 from pipelines import console
 from pipelines.bus import add_log_flag, open_bus, require_topics
 from pipelines.cli import verb_parser
-from vcd.stream.dead_letters import DeadLetter, list_dead_letters
 from vcd.stream.log import Log
-from vcd.stream.redrive import redrive
+from vcd.stream.messages.dead_letters import DeadLetter, list_dead_letters
+from vcd.stream.messages.redrive import redrive
 from vcd.stream.topics import DEAD_LETTERS
 
 __all__ = ["main"]

@@ -19,9 +19,9 @@ from vcd.core import Descriptors, Examination, InputError, Interval, TransientEr
 from vcd.detector import Detector
 from vcd.search import read_info
 from vcd.search.references import MappedReferences
-from vcd.stream.announced import Announced, announced_references
-from vcd.stream.descriptor_store import DescriptorStore, store_location
-from vcd.stream.messages import ReferenceChange
+from vcd.stream.messages.records import ReferenceChange
+from vcd.stream.references.announced import Announced, announced_references
+from vcd.stream.references.descriptor_store import DescriptorStore, store_location
 from vcd.stream.topics import REFERENCES
 
 __all__ = ["main"]

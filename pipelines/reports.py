@@ -12,7 +12,7 @@ from pipelines.cli import verb_parser
 from pipelines.report_lines import report_sentences
 from vcd.core import InputError, SetupError, decode_report, encode_report
 from vcd.stream.log import Log, Record
-from vcd.stream.readback import ends_of, newest_of_each_key
+from vcd.stream.messages.readback import ends_of, newest_of_each_key
 from vcd.stream.topics import REPORTS
 
 __all__ = ["main"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from vcd.core import Descriptors, Examination, MatchReport, TransientError, VcdError
 from vcd.media import DecodeRequest, Fetched, Fetcher
-from vcd.stream.messages import Upload
+from vcd.stream.messages.records import Upload
 
 __all__ = ["Outcome", "Ticket", "unforeseen"]
 

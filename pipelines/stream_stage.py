@@ -33,7 +33,7 @@ from vcd.core import (
 )
 from vcd.detector import Detector
 from vcd.media import DecodePool, Fetcher
-from vcd.stream.messages import Upload
+from vcd.stream.messages.records import Upload
 from vcd.stream.stage import Stage
 
 __all__ = ["DetectorStage", "StagePlan", "open_stage"]

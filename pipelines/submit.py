@@ -19,9 +19,9 @@ from pipelines.submissions import (
     find_submissions,
 )
 from vcd.core import InputError, TransientError
-from vcd.stream.envelope import encode_upload
 from vcd.stream.log import Place, Writer
-from vcd.stream.messages import Upload
+from vcd.stream.messages.envelope import encode_upload
+from vcd.stream.messages.records import Upload
 from vcd.stream.topics import LANES
 
 __all__ = ["main"]

@@ -23,15 +23,15 @@ from vcd.core import InputError, VcdError
 from vcd.detector import Detector
 from vcd.media import Fetcher
 from vcd.search import is_index, read_info
-from vcd.stream.dead_letters import dead_letter_of
-from vcd.stream.descriptor_store import DescriptorStore, store_location
 from vcd.stream.health import HealthServer
 from vcd.stream.log import Log, Place, Record, Writer
+from vcd.stream.messages.dead_letters import dead_letter_of
 from vcd.stream.metrics import StreamMetrics
-from vcd.stream.reference_index import IndexTerms
-from vcd.stream.reference_view import ReferenceView
+from vcd.stream.references.descriptor_store import DescriptorStore, store_location
+from vcd.stream.references.index import IndexTerms
+from vcd.stream.references.view import ReferenceView
 from vcd.stream.topics import BACKFILL, DEAD_LETTERS, REFERENCES, REPORTS, UPLOADS
-from vcd.stream.worker import Worker
+from vcd.stream.worker.worker import Worker
 
 __all__ = ["main"]
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from tests.factories import SPACE, make_descriptors, make_video
 from vcd.core import Descriptors, Interval, TransientError
-from vcd.stream.descriptor_store import DescriptorStore
-from vcd.stream.envelope import encode_reference
 from vcd.stream.log import Partition, Place, Record
-from vcd.stream.messages import ReferenceChange
+from vcd.stream.messages.envelope import encode_reference
+from vcd.stream.messages.records import ReferenceChange
+from vcd.stream.references.descriptor_store import DescriptorStore
 from vcd.stream.topics import REFERENCES
 
 RATE_HZ = 2.0

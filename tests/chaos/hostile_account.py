@@ -10,8 +10,8 @@ from tests.chaos.mutations import BadFile, is_partial
 from tests.chaos.verdicts import read_all
 from vcd.core import MatchReport
 from vcd.core.codec import decode_report, encode_report
-from vcd.stream.dead_letters import list_dead_letters
 from vcd.stream.log import Log, Place
+from vcd.stream.messages.dead_letters import list_dead_letters
 from vcd.stream.topics import REPORTS
 
 __all__ = ["HostileAccount", "Sent", "read_hostile_account"]

@@ -8,9 +8,9 @@ from tests.chaos.fleet import Fleet, wait_for
 from tests.chaos.gauge import Peak, Resident, cpu_s, others_cpu_s, resident_at_rest
 from tests.chaos.hostile_account import Sent
 from tests.chaos.storm import is_done
-from vcd.stream.envelope import encode_upload
 from vcd.stream.log import Log, Place
-from vcd.stream.messages import Upload
+from vcd.stream.messages.envelope import encode_upload
+from vcd.stream.messages.records import Upload
 from vcd.stream.topics import UPLOADS
 
 __all__ = ["Lap", "Track"]
@@ -108,5 +108,6 @@ class Track:
         time.sleep(_LOOK_EVERY_S)
         code = self.fleet.workers[0].poll()
         if code is not None:
-            raise RuntimeError(f"the worker ended with exit code {code}")
+            said = (self.fleet.folder / "worker0.log").read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"the worker ended with exit code {code}: {said}")
         return is_done(self.log, self.group)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from vcd.core import FrameBatch, Interval
 from vcd.evaluation.drawn_film import draw_film
 from vcd.media import DecodePool, DecodeRequest, MediaSettings, digest_file, write_video
-from vcd.stream.envelope import encode_upload
-from vcd.stream.messages import Upload
+from vcd.stream.messages.envelope import encode_upload
+from vcd.stream.messages.records import Upload
 from vcd.stream.topics import BACKFILL, UPLOADS
 
 __all__ = ["Planned", "make_clips", "plan_uploads"]

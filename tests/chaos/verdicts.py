@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from tests.chaos.plan import Planned
 from vcd.core.codec import decode_report, encode_report
-from vcd.stream.dead_letters import list_dead_letters
 from vcd.stream.log import Log, Place, Record
+from vcd.stream.messages.dead_letters import list_dead_letters
 from vcd.stream.topics import LANES, REPORTS
 
 __all__ = ["Account", "read_account"]

@@ -1,7 +1,7 @@
 """A message bus, its workers and what they fetch from, set up by the commands as a stranger would.
 
-    films -> references add -> vcd.references -> workers
-    clips -> submit         -> vcd.uploads    -> workers -> vcd.reports, vcd.dead-letters
+films -> references add -> vcd.references -> workers
+clips -> submit         -> vcd.uploads    -> workers -> vcd.reports, vcd.dead-letters
 """
 
 import json
@@ -25,7 +25,7 @@ from tests.e2e.conftest import run_vcd
 from tests.fault.web_server import WebServer, answer
 from vcd.stream.address import open_log
 from vcd.stream.log import Headers, Place, Record, TopicSpec
-from vcd.stream.readback import ends_of, records_until
+from vcd.stream.messages.readback import ends_of, records_until
 from vcd.stream.settings import KafkaSettings, StreamSettings
 from vcd.stream.topics import REPORTS, UPLOADS
 

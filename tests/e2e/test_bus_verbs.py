@@ -17,11 +17,11 @@ from tests.e2e.conftest import Run, one_sentence
 from tests.factories import make_report
 from vcd.core import InputError
 from vcd.stream.address import open_log
-from vcd.stream.dead_letters import dead_letter_of
-from vcd.stream.envelope import decode_upload
 from vcd.stream.log import Headers, Log, Record, TopicSpec
-from vcd.stream.readback import ends_of, records_until
-from vcd.stream.report_message import encode_report_message
+from vcd.stream.messages.dead_letters import dead_letter_of
+from vcd.stream.messages.envelope import decode_upload
+from vcd.stream.messages.readback import ends_of, records_until
+from vcd.stream.messages.report_message import encode_report_message
 from vcd.stream.settings import KafkaSettings, StreamSettings
 from vcd.stream.topics import DEAD_LETTERS, REPORTS, UPLOADS
 

@@ -10,9 +10,9 @@ import pytest
 from tests.e2e.conftest import Run, footage, one_sentence, write_frames
 from vcd.search import SearchSettings, read_info
 from vcd.stream.address import open_log
-from vcd.stream.descriptor_store import DescriptorStore
-from vcd.stream.reference_index import IndexTerms
-from vcd.stream.reference_view import ReferenceView
+from vcd.stream.references.descriptor_store import DescriptorStore
+from vcd.stream.references.index import IndexTerms
+from vcd.stream.references.view import ReferenceView
 from vcd.stream.settings import KafkaSettings, StreamSettings
 
 

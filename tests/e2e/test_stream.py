@@ -127,15 +127,11 @@ def test_a_reference_works_within_seconds_of_its_adding_and_not_after_its_remova
     worker = world.worker
     before = world.answer_to("before", films / "film2.mp4")
     added = world.vcd("references", "add", films / "film2.mp4")
-    until(
-        lambda: worker.total("vcd_index_references") == 3, "it is there", patience_s=_IN_EFFECT_S
-    )
+    until(lambda: worker.total("vcd_index_references") == 3, "it is there", patience_s=_IN_EFFECT_S)
     between = world.answer_to("between", films / "film2.mp4")
     version_between = _version(world)
     removed = world.vcd("references", "remove", "film2")
-    until(
-        lambda: worker.total("vcd_index_references") == 2, "it is gone", patience_s=_IN_EFFECT_S
-    )
+    until(lambda: worker.total("vcd_index_references") == 2, "it is gone", patience_s=_IN_EFFECT_S)
     after = world.answer_to("after", films / "film2.mp4")
 
     assert (added.returncode, removed.returncode) == (0, 0)

@@ -16,7 +16,7 @@ from vcd.core import Index, InputError
 from vcd.detector import Detector
 from vcd.evaluation.drawn_film import draw_film
 from vcd.media import DecodePool, Fetched, MediaSettings, digest_file, write_video
-from vcd.stream.messages import Upload
+from vcd.stream.messages.records import Upload
 
 __all__ = ["CopyingFetcher", "open_test_stage", "upload", "write_film"]
 

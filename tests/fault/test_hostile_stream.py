@@ -43,5 +43,5 @@ def test_every_hostile_file_has_one_dead_letter_or_one_report_in_part(result):
 def test_what_hostile_files_took_is_given_back(result):
     at_rest = result["laps"]["mixed"]["at_rest_mb"]
 
-    assert result["growth_at_rest_main"] < 0.2
+    assert result["growth_at_rest_main"] < 0.1
     assert at_rest["num_children"] <= result["cores"]

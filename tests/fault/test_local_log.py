@@ -9,7 +9,7 @@ import pytest
 from tests.fault.log_contract import LogContract
 from tests.fault.log_member import Member, make_topic, partitions_of, poll_until, send_all
 from vcd.stream.address import open_log
-from vcd.stream.local_reader import LocalReader
+from vcd.stream.local_log.reader import LocalReader
 from vcd.stream.log import Commit, Log
 from vcd.stream.settings import KafkaSettings, StreamSettings
 

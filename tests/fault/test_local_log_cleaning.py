@@ -7,9 +7,10 @@ from contextlib import closing
 import pytest
 
 from tests.fault.log_member import Member, poll_until, read_all, send_all
-from vcd.stream import local_cleaning, local_writer
 from vcd.stream.address import open_log
-from vcd.stream.local_schema import connect
+from vcd.stream.local_log import cleaning as local_cleaning
+from vcd.stream.local_log import writer as local_writer
+from vcd.stream.local_log.schema import connect
 from vcd.stream.log import Commit, Partition, TopicSpec
 from vcd.stream.settings import KafkaSettings, StreamSettings
 

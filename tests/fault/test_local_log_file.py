@@ -20,8 +20,8 @@ from tests.fault.log_member import (
     until,
 )
 from vcd.core import SetupError, TransientError
-from vcd.stream import local_schema
 from vcd.stream.address import open_log
+from vcd.stream.local_log import schema as local_schema
 from vcd.stream.log import Commit, Log, TopicSpec
 from vcd.stream.settings import KafkaSettings, StreamSettings
 

@@ -12,12 +12,13 @@ from tests.fault.disk_steps import Countdown, before_each_step, kill_self, run_o
 from tests.reference_log import RATE_HZ, DeadLetters, ReferenceLog, announce, described
 from vcd.core import VcdError
 from vcd.search import SearchSettings, read_info
-from vcd.stream import reference_follower, topic_end
-from vcd.stream.descriptor_store import DescriptorStore
 from vcd.stream.log import Log
-from vcd.stream.reference_follower import ReferenceFollower
-from vcd.stream.reference_index import IndexTerms, ReferenceIndex
-from vcd.stream.snapshot import Snapshot, read_snapshot
+from vcd.stream.references import follower as reference_follower
+from vcd.stream.references import topic_end
+from vcd.stream.references.descriptor_store import DescriptorStore
+from vcd.stream.references.follower import ReferenceFollower
+from vcd.stream.references.index import IndexTerms, ReferenceIndex
+from vcd.stream.references.snapshot import Snapshot, read_snapshot
 
 TERMS = IndexTerms(space=SPACE, rate_hz=RATE_HZ, weights="test")
 
@@ -120,7 +121,7 @@ def test_a_view_whose_disk_is_full_at_any_step_ends_and_says_the_same_after_a_re
     log, store, truth, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("vcd.stream.pending._FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr("vcd.stream.references.pending._FIRST_RETRY_S", 0.001)
     num_failed = 0
     for k in range(10_000):
         directory = tmp_path / f"full-{k:03d}"

@@ -11,11 +11,11 @@ from tests.factories import SPACE
 from tests.reference_log import RATE_HZ, DeadLetters, change_of, wait_for
 from vcd.search import SearchSettings
 from vcd.stream.address import open_log
-from vcd.stream.descriptor_store import DescriptorStore
-from vcd.stream.envelope import encode_reference
 from vcd.stream.log import Log, Tail, TopicSpec
-from vcd.stream.reference_index import IndexTerms
-from vcd.stream.reference_view import ReferenceView
+from vcd.stream.messages.envelope import encode_reference
+from vcd.stream.references.descriptor_store import DescriptorStore
+from vcd.stream.references.index import IndexTerms
+from vcd.stream.references.view import ReferenceView
 from vcd.stream.settings import KafkaSettings, StreamSettings
 from vcd.stream.topics import REFERENCES
 

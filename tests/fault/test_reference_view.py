@@ -22,13 +22,14 @@ from tests.reference_log import (
 )
 from vcd.core import DescriptorSpace, Interval, SetupError, TransientError
 from vcd.search import IndexWriter, SearchSettings, read_info
-from vcd.stream import reference_follower, topic_end
-from vcd.stream.descriptor_store import DescriptorStore
-from vcd.stream.envelope import encode_reference
 from vcd.stream.log import Log
-from vcd.stream.reference_index import IndexTerms
-from vcd.stream.reference_view import ReferenceView
-from vcd.stream.snapshot import Snapshot, read_snapshot, write_snapshot
+from vcd.stream.messages.envelope import encode_reference
+from vcd.stream.references import follower as reference_follower
+from vcd.stream.references import topic_end
+from vcd.stream.references.descriptor_store import DescriptorStore
+from vcd.stream.references.index import IndexTerms
+from vcd.stream.references.snapshot import Snapshot, read_snapshot, write_snapshot
+from vcd.stream.references.view import ReferenceView
 
 TERMS = IndexTerms(space=SPACE, rate_hz=RATE_HZ, weights="test")
 OTHER_SPACE = DescriptorSpace(name="other", dim=SPACE.dim, fingerprint="0" * 16)
@@ -336,7 +337,7 @@ def test_a_store_that_is_not_there_keeps_it_from_being_caught_up(log, store, ope
 def test_one_lost_file_does_not_keep_it_from_being_caught_up_for_ever(
     log, store, opened, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("vcd.stream.pending._FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr("vcd.stream.references.pending._FIRST_RETRY_S", 0.01)
     announce(log, store, "a")
     change = change_of(store, "lost")
     (tmp_path / "store" / change.descriptors.uri).unlink()

@@ -8,9 +8,9 @@ import pytest
 from tests.fault.memory_log import Crash, Fate, MemoryLog, Store
 from tests.fault.worker_fakes import BRISK, InstantStage, RecordingMetrics, put_uploads
 from vcd.core import InputError, TransientError
-from vcd.stream.dead_letters import decode_dead_letter
+from vcd.stream.messages.dead_letters import decode_dead_letter
 from vcd.stream.topics import BACKFILL, DEAD_LETTERS, REPORTS, UPLOADS
-from vcd.stream.worker import Worker
+from vcd.stream.worker.worker import Worker
 
 _MOST_POINTS = 1000
 

@@ -13,10 +13,10 @@ import pytest
 from tests.fault.log_member import send_all
 from tests.fault.worker_fakes import BRISK, until, upload_bytes
 from tests.house.house import ROOT
-from vcd.stream.dead_letters import list_dead_letters
-from vcd.stream.local_log import LocalLog
+from vcd.stream.local_log.log import LocalLog
 from vcd.stream.log import Record
-from vcd.stream.readback import ends_of, records_until
+from vcd.stream.messages.dead_letters import list_dead_letters
+from vcd.stream.messages.readback import ends_of, records_until
 from vcd.stream.topics import REPORTS, UPLOADS, topic_specs
 
 _NUM_PARTITIONS = 4

@@ -14,9 +14,9 @@ from tests.fault.worker_fakes import (
     until,
 )
 from vcd.core import InputError, SetupError, TransientError
-from vcd.stream.dead_letters import decode_dead_letter
+from vcd.stream.messages.dead_letters import decode_dead_letter
 from vcd.stream.topics import DEAD_LETTERS, REPORTS
-from vcd.stream.worker import Worker
+from vcd.stream.worker.worker import Worker
 
 _DOWN = TransientError("no broker answers")
 

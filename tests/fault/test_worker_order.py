@@ -16,12 +16,12 @@ from tests.fault.worker_fakes import (
     upload_bytes,
 )
 from vcd.core import InputError, SetupError, TransientError, decode_report
-from vcd.stream.dead_letters import decode_dead_letter
 from vcd.stream.log import Commit
-from vcd.stream.notes import decode_note
+from vcd.stream.messages.dead_letters import decode_dead_letter
 from vcd.stream.settings import StreamSettings
 from vcd.stream.topics import BACKFILL, DEAD_LETTERS, REPORTS, UPLOADS
-from vcd.stream.worker import Worker
+from vcd.stream.worker.notes import decode_note
+from vcd.stream.worker.worker import Worker
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from tests.fault.worker_fakes import (
 )
 from vcd.core import TransientError
 from vcd.stream.log import Commit
-from vcd.stream.notes import decode_note
 from vcd.stream.topics import REPORTS
+from vcd.stream.worker.notes import decode_note
 
 
 @pytest.fixture

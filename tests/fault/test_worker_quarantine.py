@@ -19,13 +19,13 @@ from tests.fault.worker_fakes import (
     until,
 )
 from vcd.core import MatchReport
-from vcd.stream import loop
-from vcd.stream.dead_letters import decode_dead_letter
 from vcd.stream.log import Commit
-from vcd.stream.notes import Note, decode_note, encode_note
+from vcd.stream.messages.dead_letters import decode_dead_letter
 from vcd.stream.settings import StreamSettings
 from vcd.stream.topics import DEAD_LETTERS, REPORTS, UPLOADS
-from vcd.stream.worker import Worker
+from vcd.stream.worker import loop
+from vcd.stream.worker.notes import Note, decode_note, encode_note
+from vcd.stream.worker.worker import Worker
 
 _CAREFUL = Note(num_crashes=3, highest=2)
 

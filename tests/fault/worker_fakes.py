@@ -8,14 +8,14 @@ from typing import Any
 
 from tests.factories import make_report
 from vcd.core import MatchReport
-from vcd.stream.assignment import lane_of
-from vcd.stream.envelope import encode_upload
 from vcd.stream.log import Log, Partition
-from vcd.stream.messages import Upload
+from vcd.stream.messages.envelope import encode_upload
+from vcd.stream.messages.records import Upload
 from vcd.stream.metrics import StreamMetrics
 from vcd.stream.settings import StreamSettings
 from vcd.stream.topics import UPLOADS
-from vcd.stream.worker import Worker
+from vcd.stream.worker.assignment import lane_of
+from vcd.stream.worker.worker import Worker
 
 __all__ = [
     "BRISK",

@@ -20,11 +20,11 @@ from pathlib import Path
 from tests.fault.worker_fakes import BRISK, RecordingMetrics, report_on
 from vcd.core import MatchReport, TransientError
 from vcd.stream.address import open_log
-from vcd.stream.local_log import LocalLog
+from vcd.stream.local_log.log import LocalLog
 from vcd.stream.log import Headers, Log, Place
-from vcd.stream.messages import Upload
+from vcd.stream.messages.records import Upload
 from vcd.stream.settings import KafkaSettings, StreamSettings
-from vcd.stream.worker import Worker
+from vcd.stream.worker.worker import Worker
 
 IMPATIENT = KafkaSettings(delivery_timeout_s=2.0, connect_timeout_s=30.0)
 """An outage of some seconds is longer than it takes to give a record up."""

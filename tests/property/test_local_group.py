@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vcd.stream.local_group import Membership
-from vcd.stream.local_records import partitions_of_topic
-from vcd.stream.local_schema import connect, create
+from vcd.stream.local_log.group import Membership
+from vcd.stream.local_log.records import partitions_of_topic
+from vcd.stream.local_log.schema import connect, create
 from vcd.stream.log import Partition, TopicSpec
 
 _TOPICS = ("backfill", "other", "uploads")

@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from tests.property.test_core import intervals, reports
 from vcd.core import DescriptorSpace, InputError, TransientError, Video, decode_report
-from vcd.stream.dead_letters import dead_letter_of, decode_dead_letter
-from vcd.stream.envelope import (
+from vcd.stream.log import Partition, Place, Record
+from vcd.stream.messages.dead_letters import dead_letter_of, decode_dead_letter
+from vcd.stream.messages.envelope import (
     MAX_ID_CHARS,
     decode_reference,
     decode_upload,
     encode_reference,
     encode_upload,
 )
-from vcd.stream.log import Partition, Place, Record
-from vcd.stream.messages import DescriptorFile, ReferenceChange, Upload
-from vcd.stream.report_message import encode_report_message
+from vcd.stream.messages.records import DescriptorFile, ReferenceChange, Upload
+from vcd.stream.messages.report_message import encode_report_message
 
 _SCHEMAS = Path(__file__).parents[2] / "docs/schemas"
 _CLASSES = ("not_json", "unknown_version", "wrong_message", "wrong_key", "message_too_large")

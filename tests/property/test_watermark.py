@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcd.stream.notes import Note, decode_note, encode_note
-from vcd.stream.watermark import Watermark
+from vcd.stream.worker.notes import Note, decode_note, encode_note
+from vcd.stream.worker.watermark import Watermark
 
 _OFFSETS = st.lists(st.integers(0, 2000), min_size=1, max_size=60, unique=True).map(sorted)
 

@@ -1,7 +1,7 @@
 """Say to whom an index belongs, so that nobody else writes in it.
 
 An index that follows a message bus has one file more: ``log.json``, which its
-follower writes (`vcd.stream.snapshot`). Everybody may read such an index; its
+follower writes (`vcd.stream.references.snapshot`). Everybody may read such an index; its
 references are changed on the bus.
 """
 

@@ -25,7 +25,7 @@ def open_log(address: str, *, stream: StreamSettings, kafka: KafkaSettings) -> L
     """
     scheme, _, rest = address.partition(":")
     if scheme == "sqlite" and rest:
-        from vcd.stream.local_log import LocalLog
+        from vcd.stream.local_log.log import LocalLog
 
         return LocalLog(address, Path(rest), stream)
     if scheme == "kafka" and all(_BROKER.fullmatch(broker) for broker in rest.split(",")):

@@ -1,7 +1,7 @@
 """The seam to the message bus: what the stream needs of a log, and nothing of any one log.
 
 A log keeps records in topics, a topic has partitions, and in a partition every
-record has an offset. Records are bytes: what they mean is for `envelope.py`.
+record has an offset. Records are bytes: what they mean is for `messages/`.
 Two implementations keep the same contract (`tests/fault/log_contract.py`):
 `LocalLog` (one SQLite file) and `KafkaLog`.
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from vcd.core import MatchReport
-from vcd.stream.messages import Upload
+from vcd.stream.messages.records import Upload
 
 __all__ = ["Stage"]
 

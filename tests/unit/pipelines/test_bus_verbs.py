@@ -8,7 +8,7 @@ from pipelines import bus, dead_letters, log, reports, submit
 from tests.factories import make_match, make_report
 from tests.memory_log import MemoryLog
 from vcd.core import InputError, SetupError, TransientError, encode_report
-from vcd.stream.envelope import decode_upload
+from vcd.stream.messages.envelope import decode_upload
 from vcd.stream.topics import BACKFILL, REPORTS, UPLOADS, topic_specs
 
 _AT = ["--log", "sqlite:memory"]

@@ -143,7 +143,7 @@ def test_help_lists_the_verbs(install, capsys, argv):
     install(lambda _argv: 0)
 
     assert cli.main(argv) == 0
-    assert "verb       does it" in capsys.readouterr().out
+    assert "verb         does it" in capsys.readouterr().out
 
 
 def test_a_verb_whose_file_is_not_there_is_not_listed(monkeypatch):

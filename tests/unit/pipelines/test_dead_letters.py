@@ -7,8 +7,8 @@ import pytest
 from pipelines import bus, dead_letters
 from tests.memory_log import MemoryLog
 from vcd.core import InputError
-from vcd.stream.dead_letters import dead_letter_of
 from vcd.stream.log import Partition, Place, Record
+from vcd.stream.messages.dead_letters import dead_letter_of
 from vcd.stream.topics import DEAD_LETTERS, UPLOADS, topic_specs
 
 _AT = ["--log", "sqlite:memory"]

@@ -9,14 +9,14 @@ import pytest
 
 from tests.memory_log import MemoryLog
 from vcd.core import InputError, TransientError
-from vcd.stream.dead_letters import (
+from vcd.stream.log import Partition, Place, Record
+from vcd.stream.messages.dead_letters import (
     DeadLetter,
     dead_letter_of,
     decode_dead_letter,
     list_dead_letters,
     place_from_text,
 )
-from vcd.stream.log import Partition, Place, Record
 from vcd.stream.topics import DEAD_LETTERS, UPLOADS, topic_specs
 
 _SCHEMA = json.loads(

@@ -13,9 +13,13 @@ from tests.fault.disk_steps import Countdown, before_each_step, run_out_of_space
 from tests.reference_log import described
 from vcd.core import Descriptors, InputError, SetupError, TransientError
 from vcd.search import descriptor_digest
-from vcd.stream.descriptor_store import DescriptorStore, descriptor_file_of, store_location
-from vcd.stream.messages import DescriptorFile
-from vcd.stream.store_places import place_for
+from vcd.stream.messages.records import DescriptorFile
+from vcd.stream.references.descriptor_store import (
+    DescriptorStore,
+    descriptor_file_of,
+    store_location,
+)
+from vcd.stream.references.store_places import place_for
 
 
 @pytest.fixture

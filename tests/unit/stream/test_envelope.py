@@ -10,7 +10,8 @@ import pytest
 
 from tests.factories import SPACE, make_video
 from vcd.core import InputError, Interval
-from vcd.stream.envelope import (
+from vcd.stream.log import Partition, Place, Record
+from vcd.stream.messages.envelope import (
     MAX_REFERENCE_BYTES,
     decode_reference,
     decode_upload,
@@ -18,8 +19,7 @@ from vcd.stream.envelope import (
     encode_upload,
     trace_id_of,
 )
-from vcd.stream.log import Partition, Place, Record
-from vcd.stream.messages import DescriptorFile, ReferenceChange, Upload
+from vcd.stream.messages.records import DescriptorFile, ReferenceChange, Upload
 
 _SCHEMAS = Path(__file__).parents[3] / "docs/schemas"
 _UPLOAD_SCHEMA = json.loads((_SCHEMAS / "upload.schema.json").read_text())

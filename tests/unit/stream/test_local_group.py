@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcd.stream.local_group import shares
+from vcd.stream.local_log.group import shares
 
 _TOPICS = ("backfill", "uploads")
 

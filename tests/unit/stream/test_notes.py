@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from vcd.stream.notes import MAX_NOTE_BYTES, Note, decode_note, encode_note
+from vcd.stream.worker.notes import MAX_NOTE_BYTES, Note, decode_note, encode_note
 
 
 @pytest.mark.parametrize(

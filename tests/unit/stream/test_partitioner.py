@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vcd.stream.partitioner import key_partition, murmur2
+from vcd.stream.local_log.partitioner import key_partition, murmur2
 
 
 @pytest.mark.parametrize(

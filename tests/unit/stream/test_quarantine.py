@@ -2,8 +2,8 @@
 
 import pytest
 
-from vcd.stream.notes import Note
-from vcd.stream.quarantine import Quarantine
+from vcd.stream.worker.notes import Note
+from vcd.stream.worker.quarantine import Quarantine
 
 
 def _after(note: Note, *, head: int = 5) -> Quarantine:

@@ -5,7 +5,7 @@ import pytest
 from tests.memory_log import MemoryLog, MemoryTail
 from vcd.core import TransientError
 from vcd.stream.log import TopicSpec
-from vcd.stream.readback import ends_of, newest_of_each_key, records_until
+from vcd.stream.messages.readback import ends_of, newest_of_each_key, records_until
 
 
 def _log(*pairs, num_partitions=2):

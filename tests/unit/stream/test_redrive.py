@@ -4,9 +4,9 @@ import pytest
 
 from tests.memory_log import MemoryLog, MemoryWriter
 from vcd.core import InputError, TransientError
-from vcd.stream.dead_letters import dead_letter_of, decode_dead_letter, list_dead_letters
 from vcd.stream.log import Partition, Place, Record
-from vcd.stream.redrive import redrive
+from vcd.stream.messages.dead_letters import dead_letter_of, decode_dead_letter, list_dead_letters
+from vcd.stream.messages.redrive import redrive
 from vcd.stream.topics import DEAD_LETTERS, UPLOADS, topic_specs
 
 _ERROR = InputError("rabbit.mp4: empty file", reason="empty_file")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.factories import make_match, make_report
 from vcd.core import Interval, Rejection, SetupError, Skipped, decode_report, encode_report
-from vcd.stream.report_message import encode_report_message
+from vcd.stream.messages.report_message import encode_report_message
 
 _SCHEMA = json.loads(
     (Path(__file__).parents[3] / "docs/schemas/match_report.schema.json").read_text()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vcd.core import InputError, TransientError
-from vcd.stream.retry import RetryPolicy, failure_of
 from vcd.stream.settings import StreamSettings
+from vcd.stream.worker.retry import RetryPolicy, failure_of
 
 _SETTINGS = StreamSettings(first_retry_s=0.5, max_attempts=4, max_retry_s=120.0)
 

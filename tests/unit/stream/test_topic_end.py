@@ -6,7 +6,7 @@ import pytest
 
 from tests.reference_log import ReferenceLog
 from vcd.core import SetupError
-from vcd.stream.topic_end import TopicEnd
+from vcd.stream.references.topic_end import TopicEnd
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from itertools import count
 
 import pytest
 
-from vcd.stream import watchdog
-from vcd.stream.watchdog import Watchdog, Watched
+from vcd.stream.worker import watchdog
+from vcd.stream.worker.watchdog import Watchdog, Watched
 
 _PATIENCE_S = 30.0
 
@@ -64,7 +64,7 @@ def test_nothing_to_wait_for_ends_nothing(ended):
 def test_time_in_which_the_watchdog_did_not_run_itself_does_not_count(ended, monkeypatch):
     """A process that was stopped finds, when it goes on, that the clock has jumped."""
     hours = count()
-    monkeypatch.setattr("vcd.stream.watchdog.time.monotonic", lambda: 3600.0 * next(hours))
+    monkeypatch.setattr("vcd.stream.worker.watchdog.time.monotonic", lambda: 3600.0 * next(hours))
     marks = iter([1, 1, 1, *range(2, 10_000)])
     seen = threading.Event()
 

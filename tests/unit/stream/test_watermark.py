@@ -2,7 +2,7 @@
 
 import pytest
 
-from vcd.stream.watermark import Watermark
+from vcd.stream.worker.watermark import Watermark
 
 
 def _delivered(*offsets: int, head: int = 0, known: tuple[int, ...] = ()) -> Watermark:

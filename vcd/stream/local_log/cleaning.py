@@ -9,7 +9,7 @@ however long it was away. Offsets never change: gaps appear.
 import sqlite3
 from collections.abc import Iterator
 
-from vcd.stream.local_schema import MAX_OFFSETS, first_id, transaction
+from vcd.stream.local_log.schema import MAX_OFFSETS, first_id, transaction
 
 __all__ = ["clean"]
 

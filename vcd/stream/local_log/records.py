@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vcd.core import SetupError
-from vcd.stream.local_schema import MAX_OFFSETS, first_id
+from vcd.stream.local_log.schema import MAX_OFFSETS, first_id
 from vcd.stream.log import Headers, Partition, Place, Record
 
 __all__ = ["Cursors", "Draft", "append", "ends", "headers_text", "partitions_of_topic"]

@@ -4,8 +4,8 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from vcd.core import Descriptors, TransientError, VcdError
-from vcd.stream.descriptor_store import DescriptorStore
-from vcd.stream.pending import PendingChange
+from vcd.stream.references.descriptor_store import DescriptorStore
+from vcd.stream.references.pending import PendingChange
 
 __all__ = ["Fetches"]
 

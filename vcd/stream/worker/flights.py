@@ -18,15 +18,15 @@ from itertools import count
 from typing import Any
 
 from vcd.core import InputError, MatchReport, SetupError, VcdError
-from vcd.stream.assignment import Assignment, lane_of
-from vcd.stream.envelope import decode_upload
 from vcd.stream.log import Record, Writer
+from vcd.stream.messages.envelope import decode_upload
 from vcd.stream.metrics import StreamMetrics
-from vcd.stream.ownership import Ownership
-from vcd.stream.publication import Flight, Publication, count_outcome
-from vcd.stream.retry import RetryPolicy, failure_of
 from vcd.stream.settings import StreamSettings
 from vcd.stream.stage import Stage
+from vcd.stream.worker.assignment import Assignment, lane_of
+from vcd.stream.worker.ownership import Ownership
+from vcd.stream.worker.publication import Flight, Publication, count_outcome
+from vcd.stream.worker.retry import RetryPolicy, failure_of
 
 __all__ = ["Desk", "Flights"]
 

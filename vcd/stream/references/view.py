@@ -14,12 +14,12 @@ from types import TracebackType
 
 from vcd.core import SetupError, TransientError, VcdError
 from vcd.search import FaissIndex, SearchSettings
-from vcd.stream.descriptor_store import DescriptorStore
 from vcd.stream.log import Log
-from vcd.stream.reference_follower import ReferenceFollower
-from vcd.stream.reference_index import IndexTerms, ReferenceIndex
-from vcd.stream.refusals import Refuse
-from vcd.stream.snapshot import Snapshot, read_snapshot
+from vcd.stream.references.descriptor_store import DescriptorStore
+from vcd.stream.references.follower import ReferenceFollower
+from vcd.stream.references.index import IndexTerms, ReferenceIndex
+from vcd.stream.references.refusals import Refuse
+from vcd.stream.references.snapshot import Snapshot, read_snapshot
 from vcd.stream.topics import REFERENCES
 
 __all__ = ["ReferenceView"]

@@ -1,8 +1,8 @@
 """A durable message bus in one SQLite file, for one machine and no server.
 
 Any number of processes of one host may open the file; not over a network file
-system, whose locks cannot be relied on. `local_schema.py` has the tables,
-`local_writer.py` appends, `local_reader.py` reads, `local_group.py` shares
+system, whose locks cannot be relied on. `schema.py` has the tables,
+`writer.py` appends, `reader.py` reads, `group.py` shares
 partitions among readers.
 """
 
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vcd.core import SetupError, TransientError
-from vcd.stream.local_group import committed
-from vcd.stream.local_reader import LocalReader, LocalTail
-from vcd.stream.local_records import ends, partitions_of_topic
-from vcd.stream.local_schema import connect, create, trouble
-from vcd.stream.local_writer import LocalWriter
+from vcd.stream.local_log.group import committed
+from vcd.stream.local_log.reader import LocalReader, LocalTail
+from vcd.stream.local_log.records import ends, partitions_of_topic
+from vcd.stream.local_log.schema import connect, create, trouble
+from vcd.stream.local_log.writer import LocalWriter
 from vcd.stream.log import Listener, Offsets, TopicSpec
 from vcd.stream.settings import StreamSettings
 

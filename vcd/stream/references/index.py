@@ -1,6 +1,6 @@
 """The index directory that follows a log: apply changes, publish them, open what was published.
 
-It knows nothing of topics and threads; `reference_view.py` says what to apply and when.
+It knows nothing of topics and threads; `view.py` says what to apply and when.
 """
 
 import logging
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from vcd.core import Descriptors, DescriptorSpace, InputError, SetupError
 from vcd.search import FaissIndex, IndexWriter, SearchSettings, open_index
-from vcd.stream.descriptor_store import descriptor_file_of
-from vcd.stream.messages import ReferenceChange
+from vcd.stream.messages.records import ReferenceChange
+from vcd.stream.references.descriptor_store import descriptor_file_of
 
 __all__ = ["IndexTerms", "ReferenceIndex"]
 

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from vcd.stream.local_schema import transaction
+from vcd.stream.local_log.schema import transaction
 from vcd.stream.log import Commit, Partition
 
 __all__ = ["Membership", "Settlement", "committed", "shares"]

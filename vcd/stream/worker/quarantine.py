@@ -10,7 +10,7 @@ running: nobody is ever convicted by that. A killer that no kept note covers is
 the head, or covered, after the careful time of those before it.
 """
 
-from vcd.stream.notes import Note
+from vcd.stream.worker.notes import Note
 
 __all__ = ["Quarantine"]
 

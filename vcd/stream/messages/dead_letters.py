@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from vcd import __version__
 from vcd.core import InputError, VcdError
-from vcd.stream.envelope import MAX_TIME_S, trace_id_of
 from vcd.stream.log import Headers, Log, Partition, Place, Record
-from vcd.stream.readback import ends_of, records_until
+from vcd.stream.messages.envelope import MAX_TIME_S, trace_id_of
+from vcd.stream.messages.readback import ends_of, records_until
 from vcd.stream.topics import DEAD_LETTERS
 
 __all__ = [

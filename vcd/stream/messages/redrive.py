@@ -5,8 +5,8 @@ from concurrent.futures import Future
 from itertools import islice
 
 from vcd.core import InputError, TransientError
-from vcd.stream.dead_letters import DeadLetter, message_again, redriven_marker
 from vcd.stream.log import Log, Place, Writer
+from vcd.stream.messages.dead_letters import DeadLetter, message_again, redriven_marker
 from vcd.stream.topics import DEAD_LETTERS
 
 __all__ = ["redrive"]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vcd.core import MatchReport, SetupError, encode_report, report_to_document
-from vcd.stream.fields import document_bytes
+from vcd.stream.messages.fields import document_bytes
 
 __all__ = ["encode_report_message"]
 

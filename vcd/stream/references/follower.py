@@ -12,16 +12,16 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from vcd.core import Descriptors, InputError, SetupError, TransientError
-from vcd.stream.descriptor_store import DescriptorStore
-from vcd.stream.envelope import decode_reference
-from vcd.stream.fetches import Fetches
 from vcd.stream.log import Log, Record
-from vcd.stream.messages import ReferenceChange
-from vcd.stream.pending import Pending, PendingChange
-from vcd.stream.reference_index import ReferenceIndex
-from vcd.stream.refusals import Refusals, Refuse
-from vcd.stream.snapshot import Snapshot, record_digest, write_snapshot
-from vcd.stream.topic_end import TopicEnd
+from vcd.stream.messages.envelope import decode_reference
+from vcd.stream.messages.records import ReferenceChange
+from vcd.stream.references.descriptor_store import DescriptorStore
+from vcd.stream.references.fetches import Fetches
+from vcd.stream.references.index import ReferenceIndex
+from vcd.stream.references.pending import Pending, PendingChange
+from vcd.stream.references.refusals import Refusals, Refuse
+from vcd.stream.references.snapshot import Snapshot, record_digest, write_snapshot
+from vcd.stream.references.topic_end import TopicEnd
 from vcd.stream.topics import REFERENCES
 
 __all__ = ["MAX_GAP_S", "ReferenceFollower"]

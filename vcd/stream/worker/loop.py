@@ -8,13 +8,13 @@ import logging
 from collections.abc import Callable, Mapping
 
 from vcd.core import TransientError
-from vcd.stream.assignment import Assignment, lane_of
-from vcd.stream.flights import Flights
 from vcd.stream.log import Commit, Partition, Reader, Record
 from vcd.stream.metrics import StreamMetrics
-from vcd.stream.ownership import Ownership
 from vcd.stream.settings import StreamSettings
 from vcd.stream.topics import BACKFILL, LANES
+from vcd.stream.worker.assignment import Assignment, lane_of
+from vcd.stream.worker.flights import Flights
+from vcd.stream.worker.ownership import Ownership
 
 __all__ = ["Loop"]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from vcd.core import SetupError
-from vcd.stream.local_group import Membership, committed
-from vcd.stream.local_records import Cursors, ends, partitions_of_topic
-from vcd.stream.local_schema import check_mark, connect, file_mark, first_id, trouble
+from vcd.stream.local_log.group import Membership, committed
+from vcd.stream.local_log.records import Cursors, ends, partitions_of_topic
+from vcd.stream.local_log.schema import check_mark, connect, file_mark, first_id, trouble
 from vcd.stream.log import Commit, Listener, Partition, Record
 
 __all__ = ["LocalReader", "LocalTail"]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vcd.core import InputError, MatchReport, VcdError
-from vcd.stream.assignment import Assignment, lane_of
-from vcd.stream.dead_letters import dead_letter_of
 from vcd.stream.log import Headers, Record
-from vcd.stream.messages import Upload
+from vcd.stream.messages.dead_letters import dead_letter_of
+from vcd.stream.messages.records import Upload
+from vcd.stream.messages.report_message import encode_report_message
 from vcd.stream.metrics import StreamMetrics
-from vcd.stream.report_message import encode_report_message
 from vcd.stream.topics import DEAD_LETTERS, REPORTS
+from vcd.stream.worker.assignment import Assignment, lane_of
 
 __all__ = ["Flight", "Publication", "count_outcome"]
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vcd.core import InputError
-from vcd.stream.envelope import decode_reference
 from vcd.stream.log import Log
-from vcd.stream.messages import ReferenceChange
-from vcd.stream.readback import ends_of, records_until
+from vcd.stream.messages.envelope import decode_reference
+from vcd.stream.messages.readback import ends_of, records_until
+from vcd.stream.messages.records import ReferenceChange
 from vcd.stream.topics import REFERENCES
 
 __all__ = ["Announced", "announced_references"]

@@ -5,10 +5,10 @@ from collections import deque
 from dataclasses import dataclass
 
 from vcd.stream.log import Commit, Partition, Record
-from vcd.stream.notes import Note, decode_note, encode_note
-from vcd.stream.quarantine import Quarantine
 from vcd.stream.topics import LANES
-from vcd.stream.watermark import Watermark
+from vcd.stream.worker.notes import Note, decode_note, encode_note
+from vcd.stream.worker.quarantine import Quarantine
+from vcd.stream.worker.watermark import Watermark
 
 __all__ = ["Assignment", "lane_of"]
 

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Iterable, Mapping
 from threading import Lock
 
-from vcd.stream.assignment import Assignment
 from vcd.stream.log import Commit, Partition, Record
 from vcd.stream.metrics import StreamMetrics
+from vcd.stream.worker.assignment import Assignment
 
 __all__ = ["Ownership"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vcd.core import TransientError
 from vcd.stream.log import Record
-from vcd.stream.messages import ReferenceChange
+from vcd.stream.messages.records import ReferenceChange
 
 __all__ = ["Pending", "PendingChange"]
 

@@ -14,16 +14,16 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from vcd.core import SetupError
-from vcd.stream.flights import Desk, Flights
 from vcd.stream.log import Log, Partition, Reader, Writer
-from vcd.stream.loop import Loop
 from vcd.stream.metrics import StreamMetrics
-from vcd.stream.ownership import Ownership
-from vcd.stream.retry import RetryPolicy
 from vcd.stream.settings import StreamSettings
 from vcd.stream.stage import Stage
 from vcd.stream.topics import BACKFILL, DEAD_LETTERS, REPORTS, UPLOADS
-from vcd.stream.watchdog import Watchdog, Watched
+from vcd.stream.worker.flights import Desk, Flights
+from vcd.stream.worker.loop import Loop
+from vcd.stream.worker.ownership import Ownership
+from vcd.stream.worker.retry import RetryPolicy
+from vcd.stream.worker.watchdog import Watchdog, Watched
 
 __all__ = ["Worker"]
 

@@ -11,9 +11,9 @@ import math
 from typing import Any
 
 from vcd.core import DescriptorSpace, InputError, Interval, Video
-from vcd.stream.fields import Fields, document_bytes, document_fields
 from vcd.stream.log import Record
-from vcd.stream.messages import DescriptorFile, ReferenceChange, Upload
+from vcd.stream.messages.fields import Fields, document_bytes, document_fields
+from vcd.stream.messages.records import DescriptorFile, ReferenceChange, Upload
 
 __all__ = [
     "MAX_ID_CHARS",

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vcd.core import InputError, SetupError, TransientError, VcdError
-from vcd.stream.local_cleaning import clean
-from vcd.stream.local_records import Draft, append, headers_text, partitions_of_topic
-from vcd.stream.local_schema import check_mark, connect, file_mark, transaction, trouble
+from vcd.stream.local_log.cleaning import clean
+from vcd.stream.local_log.partitioner import key_partition
+from vcd.stream.local_log.records import Draft, append, headers_text, partitions_of_topic
+from vcd.stream.local_log.schema import check_mark, connect, file_mark, transaction, trouble
 from vcd.stream.log import Headers, Partition, Place
-from vcd.stream.partitioner import key_partition
 
 __all__ = ["LocalWriter"]
 

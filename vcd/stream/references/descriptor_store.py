@@ -16,8 +16,8 @@ from pathlib import Path
 
 from vcd.core import Descriptors, InputError, SetupError, TransientError
 from vcd.descriptors import read_descriptor_rows, read_descriptors, write_descriptors
-from vcd.stream.messages import DescriptorFile
-from vcd.stream.store_places import place_for
+from vcd.stream.messages.records import DescriptorFile
+from vcd.stream.references.store_places import place_for
 
 __all__ = ["MAX_FILE_BYTES", "DescriptorStore", "descriptor_file_of", "store_location"]
 
