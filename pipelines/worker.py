@@ -177,6 +177,8 @@ class _Health:
             return str(error)
         if self.worker is None:
             return "the worker is starting"
+        if self.worker.is_leaving:
+            return "the worker is leaving"
         blocked = self.worker.blocked
         return "; ".join(f"{partition}: {why}" for partition, why in blocked.items()) or None
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.e2e.conftest import one_sentence
@@ -24,7 +25,7 @@ _IN_EFFECT_S = 5.0
 @pytest.fixture(scope="module")
 def looked_at(world: World, films: Path) -> Mapping[str, Any]:
     """Hold two uploads that a worker has looked at: what submit said, and their reports."""
-    assert world.worker
+    world.worker.until_ready()
     paths = [world.place(name, films / f"{name}.mp4") for name in ("copy", "stranger")]
     said = {upload["video_id"]: upload for upload in world.submit(*paths)}
     return {"said": said, "reports": {name: world.report(name) for name in said}}
@@ -149,11 +150,14 @@ def test_a_worker_that_joins_shares_the_work_and_leaves_in_good_order(world: Wor
 
     world.submit(*(world.place(name, films / "copy.mp4") for name in names))
     until(lambda: second.total("vcd_uploads_in_flight") > 0, "work for both")
+    children = psutil.Process(second.process.pid).children(recursive=True)
     code = second.end(signal.SIGTERM)
 
     reports = {name: world.report(name) for name in names}
     until(lambda: first.total("vcd_partitions_owned") == 4, "all partitions come back")
     assert code == 0
+    assert children
+    until(lambda: not any(child.is_running() for child in children), "no child is left")
     assert "left; 0 uploads are left to others" in second.said()
     assert all(len(report["matches"]) == 1 for report in reports.values())
     assert {key: n for key, n in _counts(world).items() if key in names} == dict.fromkeys(names, 1)

@@ -52,7 +52,7 @@ def _messages(world: World) -> dict[str, tuple[str, bytes]]:
 def bad(world: World) -> Mapping[str, Any]:
     """Send every bad message to a running worker, and hold what became of each."""
     wanted = _messages(world)
-    assert world.worker
+    world.worker.until_ready()
     for key, (_, value) in wanted.items():
         assert world.send(UPLOADS, key.encode(), value).exception() is None
     until(lambda: set(wanted) <= set(world.dead_letters()), "a dead letter of each")
@@ -214,7 +214,7 @@ def test_ten_megabytes_that_got_in_are_a_dead_letter_with_their_beginning(
     producer = KafkaProducer(bootstrap_servers=servers, max_request_size=20_000_000)
     producer.send(UPLOADS, key=b"flood", value=b"x" * 10_000_000).get(timeout=60)
     producer.close()
-    assert wide_topic.worker
+    wide_topic.worker.until_ready()
 
     until(lambda: "flood" in wide_topic.dead_letters(), "its dead letter")
     report = wide_topic.answer_to("after the flood", films / "copy.mp4")

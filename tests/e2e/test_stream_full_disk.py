@@ -28,7 +28,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no disk can be mounted here: {error}")
     yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True, capture_output=True)
+    command = ["umount", "--lazy", str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ class StubConsumer:
         self.on_commit: Callable[[], None] = lambda: None
         self.is_closed = False
         self._coordinator = SimpleNamespace(_join_task=None)
+        self._fetcher = SimpleNamespace(_next_partition_records=None)
 
     def subscribe(self, *, topics: list[str], listener: Any) -> None:
         self.listener = listener

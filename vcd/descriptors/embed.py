@@ -48,6 +48,7 @@ class _Track:
     num_missing: int = 0
     examination: Examination | None = None
     failure: TransientError | None = None
+    newest: "_Delivery | None" = None
 
     def expect(self, batch: FrameBatch) -> int:
         """Make room for the rows of a batch; return where they begin."""
@@ -141,8 +142,12 @@ class Describer:
             frame = first + ordinal
             if pixels_HWC is None:
                 track.deliver(frame, np.zeros(self.space.dim, dtype=np.float32))
+            elif track.newest is not None and track.newest.is_of(pixels_HWC):
+                track.newest.repeat(frame)
+                queue.tick()
             else:
-                queue.add(pixels_HWC, _Delivery(track, frame), track.give_up)
+                track.newest = _Delivery(track, pixels_HWC, [frame])
+                queue.add(pixels_HWC, track.newest, track.newest.give_up)
 
     def _prepared(self, pixels_HWC: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         """Resize a frame; None when it carries no evidence."""
@@ -160,15 +165,39 @@ class Describer:
                 yield examination, _descriptors(track, examination, self.space)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Delivery:
-    """Where the descriptor of one waiting frame goes."""
+    """Where the descriptor of one picture goes: to its frame, and to those after it that repeat it.
+
+    A still of hours has one picture; describing it once is what keeps it from costing hours.
+    """
 
     track: _Track
-    frame: int
+    pixels_HWC: NDArray[np.uint8]
+    frames: list[int]
+    outcome: NDArray[np.float32] | TransientError | None = None
+
+    def is_of(self, pixels_HWC: NDArray[np.uint8]) -> bool:
+        return np.array_equal(self.pixels_HWC, pixels_HWC)
+
+    def repeat(self, frame: int) -> None:
+        """Let another frame have what the picture gets, or got already."""
+        if self.outcome is None:
+            self.frames.append(frame)
+        elif isinstance(self.outcome, TransientError):
+            self.track.give_up(self.outcome)
+        else:
+            self.track.deliver(frame, self.outcome)
 
     def __call__(self, feature: NDArray[np.float32]) -> None:
-        self.track.deliver(self.frame, feature)
+        self.outcome = feature
+        for frame in self.frames:
+            self.track.deliver(frame, feature)
+
+    def give_up(self, error: TransientError) -> None:
+        self.outcome = error
+        for _ in self.frames:
+            self.track.give_up(error)
 
 
 def _with_failure(examination: Examination, failure: TransientError | None) -> Examination:

@@ -1,4 +1,4 @@
-"""Steps of a member's life in a Kafka group that the client does not take by itself."""
+"""Steps of a member's life in a Kafka group that the client does not take, or takes wrongly."""
 
 import logging
 import operator
@@ -9,7 +9,7 @@ from vcd.stream.kafka_client import passing_errors
 from vcd.stream.kafka_records import KafkaObject, client_offsets, partition_of, topic_partition
 from vcd.stream.log import Commit, Partition
 
-__all__ = ["is_settled", "keep_join", "leave", "rewind"]
+__all__ = ["is_settled", "keep_join", "leave", "release_parked", "rewind"]
 
 _logger = logging.getLogger(__name__)
 
@@ -17,6 +17,7 @@ _MOMENT_S = 0.02
 """Long enough for a poll to begin, shorter than any poll."""
 
 _JOIN_TASK = "_join_task"
+_BATCH = "_next_partition_records"
 
 _ANSWER_MS = 5000
 """How long the question for a committed offset may take."""
@@ -48,6 +49,17 @@ def keep_join(consumer: KafkaObject) -> None:
 
     later = operator.attrgetter("_manager")(coordinator).call_soon(assigned)
     setattr(coordinator, _JOIN_TASK, later)
+
+
+def release_parked(consumer: KafkaObject) -> None:
+    """Let the client go on with records that it put aside while their partition was paused.
+
+    3.0.12 takes them up again only when it holds no other batch, and an empty one, which it never
+    lets go, counts as one: a partition that was paused once might never be read again.
+    """
+    fetcher = operator.attrgetter("_fetcher")(consumer)
+    if not operator.attrgetter(_BATCH)(fetcher):
+        setattr(fetcher, _BATCH, None)
 
 
 def rewind(consumer: KafkaObject, partitions: Iterable[Partition]) -> None:

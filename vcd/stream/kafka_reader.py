@@ -18,7 +18,7 @@ from vcd.stream.kafka_client import (
     unreadable_errors,
 )
 from vcd.stream.kafka_lag import KafkaLag
-from vcd.stream.kafka_membership import is_settled, keep_join, leave, rewind
+from vcd.stream.kafka_membership import is_settled, keep_join, leave, release_parked, rewind
 from vcd.stream.kafka_records import (
     KafkaObject,
     client_offsets,
@@ -116,6 +116,7 @@ class KafkaReader:
         silent = self._owned if limit <= 0 else paused | held
         self._pause(silent)
         keep_join(self._consumer)
+        release_parked(self._consumer)
         batches = self._consumer.poll(timeout_ms=round(timeout_s * 1000), max_records=num_records)
         self._is_in_trouble = False
         self._give_up(self._consumer)

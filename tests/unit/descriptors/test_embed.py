@@ -274,6 +274,44 @@ def test_a_video_that_cannot_be_described_is_refused_and_its_neighbours_are_not(
     assert len(found["good"][1]) == 9
 
 
+def test_a_picture_that_stands_still_is_described_once(describer, monkeypatch):
+    num_described = []
+    original = describer._runtime.describe
+
+    def counted(pixels):
+        num_described.append(len(pixels))
+        return original(pixels)
+
+    monkeypatch.setattr(describer._runtime, "describe", counted, raising=False)
+    still = np.repeat(pictures(2, seed=1), [300, 1], axis=0)
+
+    found = described(describer, events_of("still", still, chunk=7))["still"]
+
+    assert sum(num_described) == 2
+    assert len(found) == 301
+    assert (found.features[:300] == found.features[0]).all()
+    assert not np.allclose(found.features[300], found.features[0])
+
+
+def test_a_still_picture_that_cannot_be_described_refuses_its_video_however_often_it_is_shown(
+    describer, monkeypatch
+):
+    def choking(pixels):
+        raise TransientError("out of memory")
+
+    monkeypatch.setattr(describer._runtime, "describe", choking, raising=False)
+    still = np.repeat(pictures(2, seed=1), [9, 9], axis=0)
+
+    ((examination, descriptors),) = describer.describe(
+        event
+        for batch in events_of("still", still, chunk=1)
+        for event in (batch, *[None] * isinstance(batch, Examination))
+    )
+
+    assert examination.reason == "undescribable"
+    assert len(descriptors) == 0
+
+
 def test_inputs_are_unchanged(describer):
     frames = pictures(6, seed=1)
     before = frames.copy()
