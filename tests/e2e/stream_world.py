@@ -152,12 +152,11 @@ class World:
         }
         self._workers: list[RunningWorker] = []
         self._first: RunningWorker | None = None
+        self._reading = open_log(log, stream=StreamSettings(), kafka=KafkaSettings())
 
     def create(self) -> None:
         """Make the topics; hears first what a worker says when only the first one is there."""
-        log = open_log(self.log, stream=StreamSettings(), kafka=KafkaSettings())
-        log.create_topics([TopicSpec(name=UPLOADS, num_partitions=2)])
-        log.close()
+        self._reading.create_topics([TopicSpec(name=UPLOADS, num_partitions=2)])
         self.before_create = self.vcd("worker", "--index", self.index("early"))
         result = self.vcd("log", "create", "--partitions", "2")
         assert result.returncode == 0, result.stderr
@@ -195,6 +194,7 @@ class World:
     def close(self) -> None:
         for worker in self._workers:
             worker.kill()
+        self._reading.close()
 
     def place(self, name: str, film: Path) -> Path:
         """Put footage under a name where workers may read it."""
@@ -209,22 +209,17 @@ class World:
         uploads: list[dict[str, Any]] = json.loads(result.stdout)["uploads"]
         return uploads
 
-    def send(self, topic: str, key: bytes | None, value: bytes | None) -> "Future[Place]":
-        """Send what no command sends; the future is done."""
-        log = open_log(self.log, stream=StreamSettings(), kafka=KafkaSettings())
-        writer = log.writer()
-        future = writer.send(topic, key=key, value=value)
-        future.exception(timeout=_PATIENCE_S)
+    def send(self, topic: str, *messages: tuple[bytes, bytes]) -> list["Future[Place]"]:
+        """Send keys and values that no command sends; the futures are done."""
+        writer = self._reading.writer()
+        futures = [writer.send(topic, key=key, value=value) for key, value in messages]
+        for future in futures:
+            future.exception(timeout=_PATIENCE_S)
         writer.close(10.0)
-        log.close()
-        return future
+        return futures
 
     def records(self, topic: str) -> list[Record]:
-        log = open_log(self.log, stream=StreamSettings(), kafka=KafkaSettings())
-        try:
-            return list(records_until(log, topic, ends_of(log, topic)))
-        finally:
-            log.close()
+        return list(records_until(self._reading, topic, ends_of(self._reading, topic)))
 
     def reports(self, video_id: str) -> list[dict[str, Any]]:
         """Read every report of an upload, first one first, and what stands beside it."""

@@ -12,7 +12,7 @@ from tests.e2e.conftest import one_sentence, run_vcd
 from tests.e2e.stream_world import MAX_MESSAGE_BYTES, World, until
 from tests.kafka.broker import Broker, free_port
 from vcd.core import InputError
-from vcd.stream.topics import UPLOADS
+from vcd.stream.topics import DEAD_LETTERS, UPLOADS
 
 pytestmark = pytest.mark.slow
 
@@ -53,9 +53,9 @@ def bad(world: World) -> Mapping[str, Any]:
     """Send every bad message to a running worker, and hold what became of each."""
     wanted = _messages(world)
     world.worker.until_ready()
-    for key, (_, value) in wanted.items():
-        assert world.send(UPLOADS, key.encode(), value).exception() is None
-    until(lambda: set(wanted) <= set(world.dead_letters()), "a dead letter of each")
+    sent = world.send(UPLOADS, *((key.encode(), value) for key, (_, value) in wanted.items()))
+    assert all(future.exception() is None for future in sent)
+    until(lambda: len(world.records(DEAD_LETTERS)) >= len(wanted), "a dead letter of each")
     return {"wanted": wanted, "letters": world.dead_letters()}
 
 
@@ -99,7 +99,8 @@ def test_what_was_repaired_is_redriven_and_reported(world: World, bad, films: Pa
 def test_ten_megabytes_are_refused_before_they_are_sent(world: World):
     num_before = len(world.records(UPLOADS))
 
-    refusal = world.send(UPLOADS, b"huge", b"x" * 10_000_000).exception()
+    (sent,) = world.send(UPLOADS, (b"huge", b"x" * 10_000_000))
+    refusal = sent.exception()
 
     assert isinstance(refusal, InputError)
     assert "10000004 bytes" in str(refusal).replace(",", "")

@@ -7,7 +7,18 @@ import pytest
 from tests.chaos.storm import Storm, run_storm
 from tests.kafka.broker import Broker, NoBrokerError
 
-_PLAN = {"num_uploads": 100, "uploads_hz": 5.0, "num_kills": 3, "adds_late": True, "seed": 7}
+
+def _storm(folder, address, restart_broker=None):
+    return Storm(
+        folder=folder,
+        address=address,
+        num_uploads=100,
+        uploads_hz=5.0,
+        num_kills=3,
+        adds_late=True,
+        restart_broker=restart_broker,
+        seed=7,
+    )
 
 
 def _check(result):
@@ -21,7 +32,7 @@ def _check(result):
 
 @pytest.mark.slow
 def test_a_storm_over_sqlite_loses_nothing_and_says_nothing_twice(tmp_path):
-    result = run_storm(Storm(folder=tmp_path, address=f"sqlite:{tmp_path / 'bus.db'}", **_PLAN))
+    result = run_storm(_storm(tmp_path, f"sqlite:{tmp_path / 'bus.db'}"))
 
     _check(result)
 
@@ -41,8 +52,7 @@ def test_a_storm_over_kafka_and_a_broker_that_crashes_loses_nothing(tmp_path):
         broker.start()
 
     try:
-        plan = Storm(folder=tmp_path, address=broker.address, restart_broker=restart, **_PLAN)
-        result = run_storm(plan)
+        result = run_storm(_storm(tmp_path, broker.address, restart))
     finally:
         broker.stop()
 

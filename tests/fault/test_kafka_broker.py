@@ -19,7 +19,7 @@ from tests.fault.log_member import (
 )
 from tests.kafka.broker import Broker, free_port
 from vcd.core import InputError, SetupError, TransientError
-from vcd.stream.kafka_log import KafkaLog
+from vcd.stream.kafka_log.log import KafkaLog
 from vcd.stream.log import Commit, Partition, Place, TopicSpec
 from vcd.stream.settings import KafkaSettings, StreamSettings
 

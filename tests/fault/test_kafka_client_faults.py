@@ -10,9 +10,9 @@ import pytest
 
 from tests.fault.log_member import Ears, until
 from vcd.core import InputError, SetupError, TransientError
-from vcd.stream.kafka_client import KafkaClients
-from vcd.stream.kafka_reader import KafkaReader
-from vcd.stream.kafka_writer import KafkaWriter
+from vcd.stream.kafka_log.client import KafkaClients
+from vcd.stream.kafka_log.reader import KafkaReader
+from vcd.stream.kafka_log.writer import KafkaWriter
 from vcd.stream.log import Commit, Partition, Place
 from vcd.stream.settings import KafkaSettings, StreamSettings
 

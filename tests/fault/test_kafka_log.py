@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fault.log_contract import LogContract
-from vcd.stream.kafka_log import KafkaLog
+from vcd.stream.kafka_log.log import KafkaLog
 from vcd.stream.log import Log
 from vcd.stream.settings import KafkaSettings, StreamSettings
 

@@ -10,7 +10,7 @@ import pytest
 from tests.fault.log_member import gather, make_topic, send_all
 from tests.kafka.broker import Broker
 from vcd.core import SetupError
-from vcd.stream.kafka_log import KafkaLog
+from vcd.stream.kafka_log.log import KafkaLog
 from vcd.stream.settings import KafkaSettings, StreamSettings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]

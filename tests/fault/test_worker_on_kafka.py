@@ -18,7 +18,7 @@ from tests.fault.worker_process import IMPATIENT
 from tests.house.house import ROOT
 from tests.kafka.broker import Broker
 from vcd.core import TransientError
-from vcd.stream.kafka_log import KafkaLog
+from vcd.stream.kafka_log.log import KafkaLog
 from vcd.stream.log import Record
 from vcd.stream.messages.dead_letters import list_dead_letters
 from vcd.stream.messages.readback import ends_of, records_until

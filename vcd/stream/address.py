@@ -29,7 +29,7 @@ def open_log(address: str, *, stream: StreamSettings, kafka: KafkaSettings) -> L
 
         return LocalLog(address, Path(rest), stream)
     if scheme == "kafka" and all(_BROKER.fullmatch(broker) for broker in rest.split(",")):
-        from vcd.stream.kafka_log import KafkaLog
+        from vcd.stream.kafka_log.log import KafkaLog
 
         return KafkaLog(address, stream, kafka)
     raise SetupError(

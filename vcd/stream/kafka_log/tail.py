@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import Protocol
 
 from vcd.core import SetupError, TransientError
-from vcd.stream.kafka_client import passing_errors, refusals, unreadable_errors
-from vcd.stream.kafka_records import KafkaObject, partition_of, record_of, topic_partition
+from vcd.stream.kafka_log.client import passing_errors, refusals, unreadable_errors
+from vcd.stream.kafka_log.records import KafkaObject, partition_of, record_of, topic_partition
 from vcd.stream.log import Partition, Record
 
 __all__ = ["KafkaTail"]

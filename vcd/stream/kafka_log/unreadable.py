@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from vcd.stream.kafka_client import passing_errors, unreadable_errors
-from vcd.stream.kafka_records import KafkaObject, topic_partition
+from vcd.stream.kafka_log.client import passing_errors, unreadable_errors
+from vcd.stream.kafka_log.records import KafkaObject, topic_partition
 from vcd.stream.log import Partition
 
 __all__ = ["Unreadable", "find_unreadable", "near_unreadable"]

@@ -4,8 +4,8 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 
-from vcd.stream.kafka_client import passing_errors
-from vcd.stream.kafka_records import KafkaObject, partition_of, topic_partition
+from vcd.stream.kafka_log.client import passing_errors
+from vcd.stream.kafka_log.records import KafkaObject, partition_of, topic_partition
 from vcd.stream.log import Partition
 
 __all__ = ["KafkaLag"]

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from vcd.core import InputError, SetupError, TransientError, VcdError
-from vcd.stream.kafka_client import MAX_RECORD_BYTES, passing_errors
-from vcd.stream.kafka_records import KafkaObject
+from vcd.stream.kafka_log.client import MAX_RECORD_BYTES, passing_errors
+from vcd.stream.kafka_log.records import KafkaObject
 from vcd.stream.log import Headers, Partition, Place
 from vcd.stream.settings import KafkaSettings
 

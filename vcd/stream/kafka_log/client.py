@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from vcd.core import SetupError
-from vcd.stream.kafka_records import KafkaObject
+from vcd.stream.kafka_log.records import KafkaObject
 from vcd.stream.settings import KafkaSettings, StreamSettings
 
 __all__ = [

@@ -5,8 +5,8 @@ import operator
 import time
 from collections.abc import Iterable, Mapping
 
-from vcd.stream.kafka_client import passing_errors
-from vcd.stream.kafka_records import KafkaObject, client_offsets, partition_of, topic_partition
+from vcd.stream.kafka_log.client import passing_errors
+from vcd.stream.kafka_log.records import KafkaObject, client_offsets, partition_of, topic_partition
 from vcd.stream.log import Commit, Partition
 
 __all__ = ["is_settled", "keep_join", "leave", "release_parked", "rewind"]

@@ -12,14 +12,14 @@ from functools import partial
 from typing import Protocol
 
 from vcd.core import SetupError, TransientError
-from vcd.stream.kafka_client import (
+from vcd.stream.kafka_log.client import (
     passing_errors,
     refusals,
     unreadable_errors,
 )
-from vcd.stream.kafka_lag import KafkaLag
-from vcd.stream.kafka_membership import is_settled, keep_join, leave, release_parked, rewind
-from vcd.stream.kafka_records import (
+from vcd.stream.kafka_log.lag import KafkaLag
+from vcd.stream.kafka_log.membership import is_settled, keep_join, leave, release_parked, rewind
+from vcd.stream.kafka_log.records import (
     KafkaObject,
     client_offsets,
     partition_of,
@@ -27,7 +27,7 @@ from vcd.stream.kafka_records import (
     record_of,
     topic_partition,
 )
-from vcd.stream.kafka_unreadable import Unreadable, find_unreadable, near_unreadable
+from vcd.stream.kafka_log.unreadable import Unreadable, find_unreadable, near_unreadable
 from vcd.stream.log import Commit, Listener, Partition, Record
 
 __all__ = ["Consumers", "KafkaReader"]

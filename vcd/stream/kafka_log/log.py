@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from vcd.core import SetupError, TransientError
-from vcd.stream.kafka_client import (
+from vcd.stream.kafka_log.client import (
     MAX_RECORD_BYTES,
     KafkaClients,
     NoAnswerError,
     passing_errors,
     refusals,
 )
-from vcd.stream.kafka_reader import KafkaReader
-from vcd.stream.kafka_tail import KafkaTail
-from vcd.stream.kafka_writer import KafkaWriter
+from vcd.stream.kafka_log.reader import KafkaReader
+from vcd.stream.kafka_log.tail import KafkaTail
+from vcd.stream.kafka_log.writer import KafkaWriter
 from vcd.stream.log import Listener, Offsets, TopicSpec
 from vcd.stream.settings import KafkaSettings, StreamSettings
 
