@@ -1,5 +1,6 @@
-"""How the stream behaves under load: throughput, latency at half load, two workers, half an hour.
+"""How the stream behaves under load: beside `vcd check`, with two workers, for half an hour.
 
+    python -m benchmarks.stream_load throughput        beside `vcd check` of the same files
     python -m benchmarks.stream_load scaling           one worker and two, each held to one core
     python -m benchmarks.stream_load latency           30 s uploads at half of full load
     python -m benchmarks.stream_load soak --minutes 30
@@ -131,6 +132,38 @@ def _bench(
             log.close()
 
 
+def _throughput(arguments: argparse.Namespace) -> dict[str, Any]:
+    """One worker beside one `vcd check`, in turn, each with its start taken out."""
+    ratios = []
+    with _bench(arguments, cores={}) as (bench, fleet):
+        folder = bench.folder / "again"
+        folder.mkdir()
+        for ordinal in range(arguments.uploads):
+            film = bench.films[ordinal % len(bench.films)]
+            (folder / f"again{ordinal:03d}.mp4").hardlink_to(film)
+        fleet.start(0)
+        bench.uploads_hz(8)
+        for _ in range(arguments.repeats):
+            stream_hz = bench.uploads_hz(arguments.uploads)
+            one_s = _check_s(bench.folder, [folder / "again000.mp4"])
+            all_s = _check_s(bench.folder, [folder])
+            ratios.append((stream_hz, (arguments.uploads - 1) / (all_s - one_s)))
+    median = statistics.median(stream / check for stream, check in ratios)
+    return {"stream_and_check_uploads_hz": ratios, "stream_over_check": round(median, 3)}
+
+
+def _check_s(folder: Path, paths: Sequence[Path]) -> float:
+    began_s = time.monotonic()
+    run_vcd(
+        "check",
+        *map(str, paths),
+        "--index",
+        str(folder / "index0"),
+        config=folder / "storm.toml",
+    )
+    return time.monotonic() - began_s
+
+
 def _scaling(arguments: argparse.Namespace) -> dict[str, Any]:
     with _bench(arguments, cores={0: 0, 1: 1}) as (bench, fleet):
         rates: dict[int, list[float]] = {1: [], 2: []}
@@ -189,15 +222,21 @@ def _soak(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("scaling", "latency", "soak"))
+    parser.add_argument("what", choices=("throughput", "scaling", "latency", "soak"))
     parser.add_argument("--log", choices=("sqlite", "kafka"), default="sqlite")
     parser.add_argument("--uploads", type=int, default=60)
     parser.add_argument("--length-s", type=float, default=30.0)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=30.0)
     arguments = parser.parse_args()
-    measure = {"scaling": _scaling, "latency": _latency, "soak": _soak}[arguments.what]
-    result = {"what": arguments.what, "log": arguments.log, **measure(arguments)}
+    measures = {
+        "throughput": _throughput,
+        "scaling": _scaling,
+        "latency": _latency,
+        "soak": _soak,
+    }
+    measured = measures[arguments.what](arguments)
+    result = {"what": arguments.what, "log": arguments.log, **measured}
     print(json.dumps(result, indent=2, sort_keys=True))
     return 0
 

@@ -46,5 +46,5 @@ def require_topics(log: Log, names: Sequence[str]) -> None:
     if missing:
         raise SetupError(
             f"{log.address}: wanted the topic {missing[0]}, found "
-            f"{', '.join(sorted(there)) or 'none'}; vcd log create --log {log.address} makes it"
+            f"{', '.join(sorted(there)) or 'none'}; `vcd log create --log {log.address}` makes it"
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["Outcome", "Progress", "print_json", "progress", "say"]
+__all__ = ["Outcome", "Progress", "counted", "print_json", "progress", "say"]
 
 _MAX_REASONS = 3
 """Kinds of refusal that fit in a closing line; each refusal was named in full before."""
@@ -48,14 +48,16 @@ class Outcome:
         """0 when all is done, 3 when some items were refused."""
         return 3 if self.refused else 0
 
-    def closing_line(self, *, done: str = "done", note: str = "") -> str:
+    def closing_line(self, *, done: str = "done", noun: str = "", note: str = "") -> str:
         """Sum up: ``34 indexed, 3 unchanged, 2 refused (1 empty file, 1 not a video); note``.
 
         Args:
             done: the participle for the items that were worked on.
+            noun: what they are, in the singular, where that needs saying.
             note: what else belongs in the line.
         """
-        counts = [f"{self.num_done} {done}"]
+        number = counted(self.num_done, noun) if noun else str(self.num_done)
+        counts = [f"{number} {done}".rstrip()]
         if self.num_unchanged:
             counts.append(f"{self.num_unchanged} unchanged")
         if self.refused:
@@ -90,6 +92,11 @@ def progress(title: str, *, total: int) -> Iterator[Progress]:
         yield _Shown(lambda note: bar.update(task, advance=1, note=note))
 
 
+def counted(number: int, noun: str) -> str:
+    """Write ``1 report``, ``2 reports``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document to stdout; equal documents print equal bytes."""
     print(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False))
@@ -119,6 +126,8 @@ class _Shown:
 def _reasons(refused: Mapping[str, str]) -> str:
     """Count equal reasons, most frequent first; the rare ones are summed up."""
     counts = Counter(_kind(reason, name) for name, reason in refused.items())
+    if len(counts) == 1:
+        return next(iter(counts))
     ranked = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     shown = [f"{count} {kind}" for kind, count in ranked[:_MAX_REASONS]]
     if len(ranked) > _MAX_REASONS:

@@ -19,7 +19,7 @@ _ABOUT = """\
 List messages that could not be used, and send them once more.
 
   vcd dead-letters list --log sqlite:bus.db
-  vcd dead-letters redrive --log sqlite:bus.db --reason fetch_timeout"""
+  vcd dead-letters redrive --log sqlite:bus.db --reason fetch_failed"""
 
 _LIST_ABOUT = """\
 List messages that could not be used and were not sent again yet.
@@ -54,7 +54,7 @@ def _list(argv: Sequence[str]) -> int:
                 print(_sentence(letter))
     if arguments.json:
         console.print_json({"dead_letters": documents})
-    console.say(outcome.closing_line(done="dead letters"))
+    console.say(outcome.closing_line(noun="dead letter", done=""))
     return outcome.exit_code
 
 

@@ -109,7 +109,7 @@ def _files_behind(root: Path) -> tuple[list[Path], int]:
     files = list(_walk(_absolute(root)))
     media = [file for file in files if file.suffix.lower() in MEDIA_SUFFIXES]
     if not media:
-        others = f"{len(files)} files of other kinds" if files else "nothing"
+        others = "files of other kinds only" if files else "nothing"
         raise InputError(f"{root}: wanted a folder with videos or images in it, found {others}")
     return media, len(files) - len(media)
 

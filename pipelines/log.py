@@ -24,12 +24,11 @@ Make the topics that are missing. Those that are there stay as they are, also wh
 another number of partitions: a key would change its partition."""
 
 _INFO_ABOUT = """\
-List topics and partitions. For each partition that workers share: up to where the group has
-committed, where it ends, and how many messages lie between."""
+List the topics, and of those that workers share every partition that is behind: where it ends,
+up to where the group has committed, and how many messages lie between. --json lists all."""
 
 _DEFAULT_PARTITIONS = 8
 """Room for two workers at four partitions each, which is what one machine runs."""
-
 
 _PATIENCE_S = 10.0
 _PAUSE_S = 0.5
@@ -65,15 +64,16 @@ def _create(argv: Sequence[str]) -> int:
             num_partitions = there.get(spec.name, spec.num_partitions)
             if spec.name in made:
                 outcome.num_done += 1
-                print(f"{spec.name}: made, partitions: {num_partitions}")
+                print(f"{spec.name}: made, {console.counted(num_partitions, 'partition')}")
             elif num_partitions == spec.num_partitions:
                 outcome.num_unchanged += 1
             else:
                 outcome.refuse(
                     spec.name,
-                    f"wanted {spec.num_partitions} partitions, got {num_partitions} from before",
+                    f"wanted {console.counted(spec.num_partitions, 'partition')}, "
+                    f"found {num_partitions} from before: they stay",
                 )
-    console.say(outcome.closing_line(done="topics made"))
+    console.say(outcome.closing_line(noun="topic", done="made"))
     return outcome.exit_code
 
 
@@ -129,13 +129,24 @@ def _offsets(log: Log, group: str, name: str) -> Offsets:
 
 
 def _print_topics(document: dict[str, Any]) -> None:
+    total = 0
     for topic in document["topics"]:
-        for partition in topic["partitions"]:
-            line = f"{topic['topic']}/{partition['partition']}: end {partition['end']}"
-            if "lag" in partition:
-                committed = partition["committed"]
-                until = "nothing committed" if committed is None else f"committed {committed}"
-                line += f", {until}, lag {partition['lag']}"
-            print(line)
-    lag = sum(p.get("lag", 0) for topic in document["topics"] for p in topic["partitions"])
-    console.say(f"group {document['group']}: {lag} messages to go")
+        partitions = topic["partitions"]
+        num_written = sum(partition["end"] for partition in partitions)
+        line = f"{topic['topic']}: {console.counted(len(partitions), 'partition')}"
+        line += f", {num_written} written"
+        if topic["topic"] in LANES.values():
+            lag = sum(partition["lag"] for partition in partitions)
+            line += f", {lag} to go"
+            total += lag
+        print(line)
+        for partition in partitions:
+            if partition.get("lag"):
+                print(f"  {topic['topic']}/{partition['partition']}: {_standing(partition)}")
+    console.say(f"group {document['group']}: {console.counted(total, 'message')} to go")
+
+
+def _standing(partition: dict[str, Any]) -> str:
+    committed = partition["committed"]
+    until = "nothing committed" if committed is None else f"committed {committed}"
+    return f"end {partition['end']}, {until}, lag {partition['lag']}"

@@ -29,7 +29,9 @@ __all__ = ["main"]
 _ABOUT = """\
 Change the references of all workers that follow a log, while they run.
 
-  vcd references add videos/ --log kafka:localhost:9092 --store s3://bucket/descriptors"""
+  vcd references add videos/ --log sqlite:bus.db
+  vcd references add videos/ --log kafka:localhost:9092 --store s3://bucket/descriptors
+  vcd references remove ID --log sqlite:bus.db"""
 _ADD_ABOUT = """\
 Describe videos, images or folders and announce them; or announce those of an index.
 
@@ -250,7 +252,7 @@ def _closed(arguments: argparse.Namespace, run: Announcing, *, done: str) -> int
     note = ""
     if offsets:
         end = max(offsets.values()) + 1
-        note = f"durable in {arguments.log}; in effect where a worker's index is at offset {end}"
+        note = f"in effect in running workers within seconds (vcd_index_offset {end})"
     console.say(outcome.closing_line(done=done, note=note))
     return outcome.exit_code
 

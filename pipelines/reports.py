@@ -8,7 +8,7 @@ from typing import TextIO
 
 from pipelines import console
 from pipelines.bus import add_log_flag, open_bus, require_topics
-from pipelines.cli import verb_parser
+from pipelines.cli import EXIT_INTERRUPTED, verb_parser
 from pipelines.report_lines import report_sentences
 from vcd.core import InputError, SetupError, decode_report, encode_report
 from vcd.stream.log import Log, Record
@@ -42,9 +42,9 @@ def main(argv: Sequence[str]) -> int:
         for record in newest_of_each_key(log, REPORTS, ends):
             _show(record, arguments, out, outcome)
         if arguments.follow:
-            for record in _from_then_on(log, ends):
-                _show(record, arguments, out, outcome)
-    console.say(outcome.closing_line(done="reports"))
+            return _follow(log, ends, arguments, out, outcome)
+    note = "" if outcome.num_done else f"`vcd log info --log {arguments.log}` says what waits"
+    console.say(outcome.closing_line(noun="report", done="", note=note))
     return outcome.exit_code
 
 
@@ -55,6 +55,22 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print one report a line as JSON")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write one report a line as JSON")
     return parser.parse_args(argv)
+
+
+def _follow(
+    log: Log,
+    ends: Mapping[int, int],
+    arguments: argparse.Namespace,
+    out: TextIO | None,
+    outcome: console.Outcome,
+) -> int:
+    """Show reports as they come; to be interrupted is the only way to end it."""
+    try:
+        for record in _from_then_on(log, ends):
+            _show(record, arguments, out, outcome)
+    except KeyboardInterrupt:
+        console.say(outcome.closing_line(noun="report", done=""))
+    return EXIT_INTERRUPTED
 
 
 def _from_then_on(log: Log, ends: Mapping[int, int]) -> Iterator[Record]:

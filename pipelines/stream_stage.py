@@ -41,7 +41,8 @@ __all__ = ["DetectorStage", "StagePlan", "open_stage"]
 _CLOSE_S = 10.0
 """A batch of a large network on a processor takes seconds; no thread is waited for longer."""
 
-"""An index on a GPU is searched by one thread: FAISS' scratch memory there is not shared."""
+_NUM_MATCHERS = 2
+"""Threads that search and align, each with a decoding child of its own."""
 
 _logger = logging.getLogger(__name__)
 
@@ -54,12 +55,10 @@ class StagePlan:
         rate_hz: frames sampled a second: the index's.
         num_fetchers: threads that fetch; as many as uploads can be in flight, so that slow servers
             stop nobody. One that waits costs nothing.
-        num_matchers: threads that search and align, each with a decoding child of its own.
     """
 
     rate_hz: float
-    num_fetchers: int = 32
-    num_matchers: int = 2
+    num_fetchers: int
 
 
 class DetectorStage(Stage):
@@ -96,7 +95,7 @@ class DetectorStage(Stage):
         self._describing = Describing(
             detector, rate_hz=plan.rate_hz, hand_on=self._hand_on, settle=self._settle
         )
-        self._dense_pools = [open_dense_pool() for _ in range(plan.num_matchers)]
+        self._dense_pools = [open_dense_pool() for _ in range(_NUM_MATCHERS)]
         self._threads = [
             *(_started("fetch", self._fetch_uploads) for _ in range(plan.num_fetchers)),
             _started("describe", self._describe_uploads),
@@ -117,6 +116,16 @@ class DetectorStage(Stage):
             ticket.future.add_done_callback(self._hear_of_cancel)
             self._to_fetch.put(ticket)
         return ticket.future
+
+    def check(self) -> None:
+        """Say whether uploads can be looked at; cheap, from any thread.
+
+        Raises:
+            SetupError: none ever can.
+        """
+        trouble = self._trouble
+        if trouble is not None:
+            raise _again(trouble)
 
     def close(self) -> None:
         """Abandon everything, end all threads and children; at once, more than once."""

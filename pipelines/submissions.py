@@ -81,7 +81,7 @@ def allowing_prefixes(submissions: Iterable[Submission]) -> tuple[str, ...]:
 
 def allowing_line(prefixes: Sequence[str]) -> str:
     """Write the setting that lets a worker fetch from these, ready to be pasted into a shell."""
-    return "VCD_FETCH__ALLOWED_PREFIXES=" + shlex.quote(json.dumps(list(prefixes)))
+    return "export VCD_FETCH__ALLOWED_PREFIXES=" + shlex.quote(json.dumps(list(prefixes)))
 
 
 def _of_uri(uri: str, taken: set[str]) -> Submission:

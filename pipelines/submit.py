@@ -31,9 +31,9 @@ Put uploads on a message bus, where workers check them.
 
   vcd submit uploads/ https://cdn.example.com/a.mp4 --log sqlite:bus.db
 
-PATH is a video, an image, or a folder; the workers must be able to read it under the same name.
-When the command ends, every upload is durable. Uploads of the backfill lane are checked when
-those of the live lane leave room."""
+PATH is a video, an image, or a folder; the workers must be able to read it under the same name,
+and must be allowed to: the setting that allows it is printed. When the command ends, every upload
+is durable. Uploads of the backfill lane are checked when those of the live lane leave room."""
 
 _MAX_IN_FLIGHT = 1000
 """Messages that are sent before the first of them is waited for."""
@@ -59,8 +59,9 @@ def main(argv: Sequence[str]) -> int:
     prefixes = allowing_prefixes(submissions)
     if arguments.json:
         console.print_json(run.document(prefixes))
-    console.say(run.outcome.closing_line(done="submitted", note=f"to {topic}"))
-    console.say(f"for workers to fetch them: {allowing_line(prefixes)}")
+    console.say(run.outcome.closing_line(done=f"submitted to {topic}"))
+    console.say("a worker may fetch them when it is started with this setting:")
+    console.say(allowing_line(prefixes))
     return run.outcome.exit_code
 
 

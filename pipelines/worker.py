@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -41,10 +42,13 @@ Check the uploads of a message bus as they come, until told to stop (SIGTERM, Ct
   vcd worker --log sqlite:bus.db --index worker-1.index
 
 An upload is done when its report, or its dead letter, is durable; a worker that dies loses none.
-Start as many as there are cores or GPUs, each with an index folder of its own."""
+Nothing is fetched but from where fetch.allowed_prefixes says: `vcd submit` prints what to set.
+One worker uses a whole machine or GPU; each needs an index folder of its own."""
 
 _TOPICS = (UPLOADS, BACKFILL, REFERENCES, REPORTS, DEAD_LETTERS)
 _CLOSE_S = 5.0
+
+_logger = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -66,6 +70,11 @@ def _work(arguments: argparse.Namespace, log: Log, signals: "_Signals") -> None:
     """Put a worker together from the bottom up, and let it run."""
     overrides = _overrides(arguments)
     settings = load_settings(arguments.config, overrides)
+    if not settings.fetch.allowed_prefixes:
+        _logger.warning(
+            "fetch.allowed_prefixes is empty: every upload will be refused as not_allowed; "
+            "`vcd submit` prints what to set"
+        )
     metrics = StreamMetrics()
     name = f"{socket.gethostname()}-{os.getpid()}"
     with contextlib.ExitStack() as stack:
@@ -82,11 +91,15 @@ def _work(arguments: argparse.Namespace, log: Log, signals: "_Signals") -> None:
             )
         while not view.wait_until_caught_up(1.0):
             pass
+        refs = view.current()
+        _logger.info("references in effect: %d, index version %s", len(refs.ref_ids), refs.version)
         fetcher = stack.enter_context(Fetcher(settings.fetch))
         stage = stack.enter_context(
             open_stage(detector, settings, current_index=view.current, fetcher=fetcher)
         )
         worker = Worker(log, stage, settings.stream, metrics=metrics, name=name)
+        worker.also_needs(view.check)
+        worker.also_needs(stage.check)
         health.worker = worker
         signals.on_end(worker.stop)
         worker.run()
@@ -196,6 +209,8 @@ class _Signals:
 
     def on_end(self, stop: Callable[[], None]) -> None:
         self._stop = stop
+        if self.wants_end:  # what was raised then came to nothing, as in a finalizer
+            stop()
 
     def __enter__(self) -> "_Signals":
         self._before = {

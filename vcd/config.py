@@ -222,6 +222,8 @@ def _valid_settings(merged: Mapping[str, Any], origins: list[str]) -> Settings:
         key = ".".join(str(part) for part in first["loc"])
         got = "" if isinstance(first["input"], Mapping) else f", got {first['input']!r}"
         about = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "tuple_type":
+            about = 'wanted a list, as ["one", "two"]'
         raise SetupError(f"{' and '.join(origins)}: {key}: {about}{got}") from error
 
 

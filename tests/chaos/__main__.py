@@ -1,6 +1,7 @@
 """`make chaos`: one storm on each log, its account as JSON; exit code 1 for a broken promise."""
 
 import argparse
+import functools
 import json
 import sys
 import tempfile
@@ -37,15 +38,14 @@ def _storm(kind: str, folder: Path, arguments: argparse.Namespace) -> dict[str, 
     if kind == "sqlite":
         return run_storm(Storm(address=f"sqlite:{folder / 'bus.db'}", **plan))
     with Broker(folder / "broker") as broker:
-        return run_storm(
-            Storm(address=broker.address, restart_broker=lambda: _restart(broker), **plan)
-        )
+        restart = functools.partial(_restart, broker, arguments.outage_s)
+        return run_storm(Storm(address=broker.address, restart_broker=restart, **plan))
 
 
-def _restart(broker: Broker) -> None:
-    """Kill the broker as a crash would, and have it back five seconds later."""
+def _restart(broker: Broker, outage_s: float) -> None:
+    """Kill the broker as a crash would, and have it back some time later."""
     broker.kill()
-    time.sleep(5.0)
+    time.sleep(outage_s)
     broker.start()
 
 
@@ -58,6 +58,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rate-hz", type=float, default=4.0, help="uploads sent a second")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--freeze-s", type=float, default=120.0)
+    parser.add_argument(
+        "--outage-s", type=float, default=90.0, help="of the broker; deliveries give up after 60"
+    )
     parser.add_argument("--videos", type=Path, help="real videos to cut clips from")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()

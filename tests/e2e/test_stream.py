@@ -162,7 +162,7 @@ def test_a_worker_that_joins_shares_the_work_and_leaves_in_good_order(world: Wor
     assert all(len(report["matches"]) == 1 for report in reports.values())
     assert {key: n for key, n in _counts(world).items() if key in names} == dict.fromkeys(names, 1)
     assert _version(world, "second") == _version(world)
-    until(lambda: "0 messages to go" in world.vcd("log", "info").stderr, "all is committed")
+    until(lambda: ": 0 messages to go" in world.vcd("log", "info").stderr, "all is committed")
 
 
 def _counts(world: World) -> dict[str, int]:

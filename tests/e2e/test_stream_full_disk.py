@@ -78,7 +78,7 @@ def test_a_full_disk_stops_producers_with_a_sentence_and_workers_until_there_is_
     ballast.unlink()
 
     reports = [world.report(name) for name in paths]
-    until(lambda: "0 messages to go" in world.vcd("log", "info").stderr, "all is committed")
+    until(lambda: ": 0 messages to go" in world.vcd("log", "info").stderr, "all is committed")
     assert refused.returncode == 1
     one_sentence(refused.stderr, str(disk / "bus.db"), "full")
     assert (num_meanwhile, alive) == (num_before, (200, "ok\n"))

@@ -59,7 +59,7 @@ class TopicContract:
         refused = writer.send("no.such.topic", key=b"k", value=b"v")
         taken = writer.send(topic, key=b"k", value=b"v")
 
-        with pytest.raises(InputError, match=r"no\.such\.topic.*vcd log create"):
+        with pytest.raises(SetupError, match=r"no\.such\.topic.*vcd log create"):
             refused.result(timeout=PATIENCE_S)
         assert taken.result(timeout=PATIENCE_S).partition.topic == topic
         writer.close(10.0)

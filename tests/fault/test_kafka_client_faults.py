@@ -32,6 +32,7 @@ class StubConsumer:
         self.committed_offsets: list[dict[Any, Any]] = []
         self.on_poll: Callable[[], dict[Any, Any]] = dict
         self.on_commit: Callable[[], None] = lambda: None
+        self.seeks: list[tuple[int, int]] = []
         self.is_closed = False
         self._coordinator = SimpleNamespace(_join_task=None)
         self._fetcher = SimpleNamespace(_next_partition_records=None)
@@ -72,7 +73,10 @@ class StubConsumer:
 
     def resume(self, *places: Any) -> None: ...
 
-    def seek(self, place: Any, offset: int) -> None: ...
+    def seek(self, place: Any, offset: int) -> None:
+        if place not in self.dealt:
+            raise ValueError("Unassigned partition")
+        self.seeks.append((place.partition, offset))
 
     def position(self, place: Any, timeout_ms: int) -> int:
         return 5
@@ -216,6 +220,27 @@ def test_records_of_a_partition_that_was_lost_meanwhile_are_dropped():
     reader.close(1.0)
 
 
+def test_what_is_polled_before_the_listener_knows_the_partition_is_polled_again():
+    handed_out: list[Any] = []
+
+    class PolledMeanwhile(Ears):
+        def gained(self, partitions: frozenset[Partition]) -> None:
+            handed_out.extend(reader.poll(0.01, limit=5))
+            super().gained(partitions)
+
+    clients = StubClients()
+    reader = KafkaReader(clients, "group", ["uploads"], PolledMeanwhile())
+    consumer = clients.consumers[0]
+    consumer.on_poll = lambda: consumer.record(PARTITION, 1)
+
+    consumer.deal(PARTITION)
+
+    assert handed_out == []
+    assert consumer.seeks == [(0, 1)], "from where it was taken"
+    assert [record.place for record in reader.poll(0.01, limit=5)] == [Place(PARTITION, 1)]
+    reader.close(1.0)
+
+
 def test_passing_trouble_is_an_empty_poll_that_takes_its_time():
     reader, clients, _ = _reader()
     from kafka.errors import KafkaConnectionError
@@ -301,7 +326,7 @@ def test_a_producer_that_never_answers_is_replaced_and_the_next_record_arrives()
         ("InvalidRecordError", InputError),
         ("NotEnoughReplicasError", TransientError),
         ("KafkaTimeoutError", TransientError),
-        ("TopicAuthorizationFailedError", TransientError),
+        ("TopicAuthorizationFailedError", SetupError),
     ],
 )
 def test_what_the_broker_says_of_a_record_is_said_of_this_record_alone(name, outcome):

@@ -87,7 +87,7 @@ def test_a_record_goes_there_and_back_by_every_way_in(guarded, certificate, list
 def test_a_wrong_password_is_named_with_its_user_and_never_shown(guarded):
     log = _log(guarded, "LOGIN", _login("SASL_PLAINTEXT", "guessed"))
 
-    with pytest.raises(SetupError, match=f"refuses user {NAME} by PLAIN") as raised:
+    with pytest.raises(SetupError, match=f"(refuses|hangs up on) user {NAME} by PLAIN") as raised:
         log.topics()
 
     assert "guessed" not in str(raised.value)
@@ -104,8 +104,8 @@ def test_a_certificate_that_nobody_vouches_for_is_named(guarded):
     ("listener", "protocol", "said"),
     [
         ("PLAINTEXT", "SSL", "no TLS with"),
-        ("TLS", "PLAINTEXT", "does not answer as a Kafka broker that speaks PLAINTEXT"),
-        ("LOGIN", "PLAINTEXT", "does not answer as a Kafka broker that speaks PLAINTEXT"),
+        ("TLS", "PLAINTEXT", "does not answer as a broker that speaks PLAINTEXT"),
+        ("LOGIN", "PLAINTEXT", "does not answer as a broker that speaks PLAINTEXT"),
     ],
     ids=["TLS to plain text", "plain text to TLS", "no login where one is asked for"],
 )

@@ -20,7 +20,7 @@ from tests.reference_log import (
     described,
     wait_for,
 )
-from vcd.core import DescriptorSpace, Interval, SetupError, TransientError
+from vcd.core import DescriptorSpace, InputError, Interval, SetupError, TransientError
 from vcd.search import IndexWriter, SearchSettings, read_info
 from vcd.stream.log import Log
 from vcd.stream.messages.envelope import encode_reference
@@ -538,6 +538,17 @@ def test_a_topic_that_shrinks_under_a_running_view_ends_it(log, store, opened):
 
         with pytest.raises(SetupError, match="it was made anew"):
             wait_for(lambda: not _ids(view))
+
+
+def test_a_view_that_meets_an_error_of_ours_blames_no_upload(log, opened, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise InputError("an entry is damaged")
+
+    with opened() as view:
+        monkeypatch.setattr(view._follower, "step", refuse)
+
+        with pytest.raises(SetupError, match="an entry is damaged"):
+            wait_for(lambda: view.current() is None)
 
 
 def test_a_missing_topic_is_named_with_the_command_that_makes_it(log, opened):

@@ -354,6 +354,8 @@ def test_a_lost_device_is_said_of_every_upload_and_of_later_ones(detector, index
         errors = [_error(future) for future in futures]
         later = _error(stage.submit(upload(_uploads(folder)[0])))
         _until(lambda: not children())
+        with pytest.raises(SetupError, match="the device is lost"):
+            stage.check()
 
     assert {(type(error), str(error)) for error in (*errors, later)} == {
         (SetupError, "the device is lost")

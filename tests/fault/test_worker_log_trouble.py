@@ -135,3 +135,17 @@ def test_outcomes_that_wait_for_the_log_do_not_keep_the_stage_from_others():
         log.send_answer = lambda topic, value: None
         stage.finish("b", "c")
         until(store.is_all_committed)
+
+
+def test_reports_that_nobody_may_write_stop_the_worker_and_are_no_dead_letters(store):
+    log = MemoryLog(store)
+    log.send_answer = lambda topic, value: (
+        SetupError("there is no such topic") if topic == REPORTS else None
+    )
+    worker = Worker(log, InstantStage(), BRISK, metrics=RecordingMetrics(), name="w")
+
+    with pytest.raises(SetupError, match="there is no such topic"):
+        worker.run()
+
+    assert store.of(DEAD_LETTERS) == []
+    assert store.commits[partition()].offset == 0

@@ -185,6 +185,23 @@ def test_a_broken_set_up_stops_the_worker_without_committing_what_it_could_not_d
     assert log.last_reader.is_closed
 
 
+def test_a_broken_set_up_stops_a_worker_that_has_nothing_to_do(store):
+    log = MemoryLog(store)
+    worker = Worker(log, InstantStage(), BRISK, metrics=RecordingMetrics(), name="w")
+    endings = iter([None] * 5)
+
+    def check() -> None:
+        if next(endings, "ended") == "ended":
+            raise SetupError("the references are not followed any more")
+
+    worker.also_needs(check)
+
+    with pytest.raises(SetupError, match="not followed any more"):
+        worker.run()
+
+    assert log.last_reader.is_closed
+
+
 def test_a_log_without_the_topics_is_told_how_to_get_them(store):
     del store.num_partitions[REPORTS]
     worker = Worker(MemoryLog(store), InstantStage(), BRISK, metrics=RecordingMetrics(), name="w")

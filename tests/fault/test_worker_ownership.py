@@ -1,20 +1,24 @@
 """Fault cases 7, 8 and 9: partitions come and go, and what was begun under another is fenced."""
 
+from collections import deque
+
 import pytest
 
-from tests.fault.memory_log import MemoryLog, Store
+from tests.fault.memory_log import MemoryLog, MemoryReader, Store
 from tests.fault.worker_fakes import (
     HandStage,
     InstantStage,
+    RecordingMetrics,
     partition,
     put_uploads,
     running,
     until,
 )
 from vcd.core import TransientError
-from vcd.stream.log import Commit
+from vcd.stream.log import Commit, Partition, Place, Record
 from vcd.stream.topics import REPORTS
 from vcd.stream.worker.notes import decode_note
+from vcd.stream.worker.ownership import Ownership
 
 
 @pytest.fixture
@@ -163,6 +167,60 @@ def test_nothing_of_a_new_partition_begins_before_it_is_known_where_it_stands(st
         assert stage.seen == []
         log.committed_errors.clear()
         until(lambda: stage.num_open == 6)
+
+
+def test_a_note_that_is_kept_while_its_partition_comes_back_covers_nothing_of_the_new_stay():
+    ownership = Ownership(RecordingMetrics(), max_crashes=3)
+    place = frozenset({partition()})
+    record = Record(place=Place(partition(), 0), key=b"k", value=b"v")
+    ownership.gained(place)
+    ownership.released(place)
+    ownership.gained(place)
+    (assignment,) = ownership.assignments()
+
+    ownership.commits_kept(place, are_kept=True)
+    ownership.deliver(record)
+    ownership.open(assignment, None)
+
+    assert ownership.take(assignment) == []
+    ownership.commits_kept(ownership.announcements([assignment]), are_kept=True)
+    assert ownership.take(assignment) == [record]
+
+
+def test_a_log_that_is_silent_is_asked_for_one_partition_a_turn(store):
+    """Each question may take seconds: a watchdog must not see them in a row."""
+    log, stage = MemoryLog(store), HandStage()
+    asked_at: list[int] = []
+
+    class Silence(deque[Exception]):
+        def popleft(self) -> Exception:
+            asked_at.append(log.num_polls)
+            return super().popleft()
+
+    log.committed_errors = Silence([TransientError("no coordinator")] * 4)
+
+    with running(log, stage):
+        until(lambda: stage.num_open == 6)
+        stage.finish_all()
+        until(store.is_all_committed)
+
+    assert len(set(asked_at)) == len(asked_at) == 4
+
+
+def test_a_partition_whose_commit_cannot_be_read_keeps_no_other_from_beginning(store, monkeypatch):
+    log, stage = MemoryLog(store), HandStage()
+    committed = MemoryReader.committed
+
+    def silent_on_the_first(reader: MemoryReader, asked: Partition) -> Commit | None:
+        if asked == partition(0):
+            raise TransientError("an offset that is not stable")
+        return committed(reader, asked)
+
+    monkeypatch.setattr(MemoryReader, "committed", silent_on_the_first)
+
+    with running(log, stage):
+        until(lambda: stage.seen == ["x", "y", "z"])
+        stage.finish_all()
 
 
 def test_nothing_of_a_new_partition_begins_before_its_note_is_kept(store):

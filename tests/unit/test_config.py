@@ -79,6 +79,9 @@ def test_a_wrong_file_is_named_with_what_is_wrong(config, text, sentence):
         pytest.param("VCD_ALIGN__X", "1", "unknown setting align.x", id="key"),
         pytest.param("VCD_ALIGN__MIN_FRAMES", "few", "got 'few'", id="kind"),
         pytest.param("VCD_ALIGN__MIN_FRAMES", "[1", r"got '\[1'", id="torn list"),
+        pytest.param(
+            "VCD_FETCH__ALLOWED_PREFIXES", "/srv/", "wanted a list, as .*got '/srv/'", id="no list"
+        ),
     ],
 )
 def test_a_wrong_variable_is_named(monkeypatch, name, value, sentence):

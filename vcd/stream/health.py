@@ -26,7 +26,7 @@ from vcd.stream.metrics import StreamMetrics
 
 __all__ = ["HealthServer"]
 
-_LOGGER = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 _TEXT = "text/plain; charset=utf-8"
 _LIST = """\
 /livez    ok, or why this worker should be restarted
@@ -83,7 +83,7 @@ class HealthServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        _LOGGER.info("/metrics, /livez and /readyz are on %s", self.address)
+        _logger.info("/metrics, /livez and /readyz are on %s", self.address)
         return self
 
     def __exit__(
@@ -117,7 +117,7 @@ class _Pages:
         try:
             return self.claims[path]()
         except Exception as error:
-            _LOGGER.exception("%s cannot be answered", path)
+            _logger.exception("%s cannot be answered", path)
             return f"this cannot be told: {error}"
 
 
@@ -147,7 +147,7 @@ class _Request(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def log_message(self, template: str, *args: object) -> None:
-        _LOGGER.debug("%s: %s", self.client_address, template % args)
+        _logger.debug("%s: %s", self.client_address, template % args)
 
 
 class _Server(HTTPServer):
@@ -205,9 +205,9 @@ class _Server(HTTPServer):
         try:
             self.finish_request(request, client_address)
         except OSError as error:
-            _LOGGER.debug("%s went away: %s", client_address, error)
+            _logger.debug("%s went away: %s", client_address, error)
         except Exception:
-            _LOGGER.exception("a request from %s could not be answered", client_address)
+            _logger.exception("a request from %s could not be answered", client_address)
         finally:
             self.shutdown_request(request)
 

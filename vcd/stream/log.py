@@ -206,8 +206,9 @@ class Writer(Protocol):
         """Send a record; the future says where it is once it is durable.
 
         It never raises by itself. The future fails with `InputError` when the log will never
-        take this record (too large) and with `TransientError` when it may later; either way
-        the next record is not affected.
+        take this record (too large), with `SetupError` when it takes none of us there (no such
+        topic, no permission) and with `TransientError` when it may later; in any case the next
+        record is not affected.
         """
         ...
 

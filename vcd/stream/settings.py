@@ -1,8 +1,16 @@
 """What the stream depends on: how much is in flight, how patient it is, how Kafka is reached."""
 
+import math
 from dataclasses import dataclass
 
 __all__ = ["KafkaSettings", "StreamSettings"]
+
+_COUNTS = ("window", "max_attempts", "max_crashes", "max_message_bytes", "max_report_bytes")
+_STREAM_SPANS = (
+    *("commit_every_s", "first_retry_s", "max_retry_s"),
+    *("grace_s", "max_silence_s", "session_timeout_s"),
+)
+_KAFKA_SPANS = ("delivery_timeout_s", "max_poll_interval_s", "connect_timeout_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +61,17 @@ class StreamSettings:
     metrics_address: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("window", "max_attempts", "max_crashes", "max_message_bytes"):
+        for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise ValueError(f"stream.{name} must be at least 1, got {getattr(self, name)}")
+        for name in _STREAM_SPANS:
+            _check_span(f"stream.{name}", getattr(self, name))
         if not 1 <= self.max_span <= 16_384:
             raise ValueError(f"stream.max_span must be in [1, 16384], got {self.max_span}")
         if not 0.0 < self.backfill_share <= 1.0:
             raise ValueError(f"stream.backfill_share must be in (0, 1], got {self.backfill_share}")
         if not self.group:
             raise ValueError("stream.group must not be empty")
-        if not self.session_timeout_s > 0:
-            raise ValueError(f"stream.session_timeout_s must be positive: {self.session_timeout_s}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,3 +114,14 @@ class KafkaSettings:
                 f"kafka.security_protocol must be one of {', '.join(protocols)}, "
                 f"got {self.security_protocol!r}"
             )
+        for name in _KAFKA_SPANS:
+            _check_span(f"kafka.{name}", getattr(self, name))
+        if self.replication_factor is not None and self.replication_factor < 1:
+            raise ValueError(
+                f"kafka.replication_factor must be at least 1, got {self.replication_factor}"
+            )
+
+
+def _check_span(name: str, span_s: float) -> None:
+    if not 0.0 < span_s < math.inf:
+        raise ValueError(f"{name} must be a positive number of seconds, got {span_s}")

@@ -52,7 +52,7 @@ def test_create_makes_every_topic_once(memory, capsys):
     assert log.main(["create", *_AT, "--partitions", "3"]) == 0
 
     out, err = capsys.readouterr()
-    assert out.splitlines()[0] == "vcd.uploads: made, partitions: 3"
+    assert out.splitlines()[0] == "vcd.uploads: made, 3 partitions"
     assert err.splitlines() == ["5 topics made", "0 topics made, 5 unchanged"]
 
 
@@ -60,7 +60,7 @@ def test_create_names_topics_that_have_another_number_of_partitions(ready, capsy
     assert log.main(["create", *_AT, "--partitions", "6"]) == 3
 
     err = capsys.readouterr().err
-    assert "refused vcd.uploads: wanted 6 partitions, got 4 from before" in err
+    assert "refused vcd.uploads: wanted 6 partitions, found 4 from before: they stay" in err
 
 
 def test_create_wants_a_partition(capsys):
@@ -78,9 +78,15 @@ def test_info_says_how_much_is_to_be_done(ready, capsys):
     assert log.main(["info", *_AT]) == 0
 
     out, err = capsys.readouterr()
-    assert "vcd.uploads/0: end 2, committed 1, lag 1" in out.splitlines()
-    assert "vcd.uploads/1: end 1, nothing committed, lag 1" in out.splitlines()
-    assert "vcd.reports/0: end 0" in out.splitlines()
+    assert out.splitlines() == [
+        "vcd.uploads: 4 partitions, 3 written, 2 to go",
+        "  vcd.uploads/0: end 2, committed 1, lag 1",
+        "  vcd.uploads/1: end 1, nothing committed, lag 1",
+        "vcd.backfill: 4 partitions, 0 written, 0 to go",
+        "vcd.references: 1 partition, 0 written",
+        "vcd.reports: 4 partitions, 0 written",
+        "vcd.dead-letters: 1 partition, 0 written",
+    ]
     assert err == "group vcd: 2 messages to go\n"
 
 
@@ -139,7 +145,7 @@ def test_info_as_json_has_every_partition(ready, capsys):
 def test_a_missing_topic_is_a_sentence_that_says_what_to_do(memory, command):
     verb, words = command
 
-    with pytest.raises(SetupError, match="found none; vcd log create --log sqlite:memory makes it"):
+    with pytest.raises(SetupError, match="found none; `vcd log create --log sqlite:memory` makes"):
         verb.main([*words, *_AT])
 
 
@@ -155,8 +161,9 @@ def test_submit_sends_what_workers_read(ready, uploads, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "2 submitted; to vcd.uploads",
-        f"for workers to fetch them: VCD_FETCH__ALLOWED_PREFIXES='[\"file://{uploads}/\"]'",
+        "2 submitted to vcd.uploads",
+        "a worker may fetch them when it is started with this setting:",
+        f"export VCD_FETCH__ALLOWED_PREFIXES='[\"file://{uploads}/\"]'",
     ]
 
 
@@ -184,7 +191,7 @@ def test_an_upload_that_cannot_be_sent_is_named_and_the_others_go(ready, tmp_pat
     err = capsys.readouterr().err
     assert "refused a\\nb: " in err
     assert "video_id: wanted text without control characters" in err
-    assert "1 submitted, 1 refused" in err
+    assert "1 submitted to vcd.uploads, 1 refused" in err
     assert [record.key for record in ready.all_of(UPLOADS)] == [b"c"]
 
 
@@ -284,8 +291,8 @@ def test_following_goes_on_behind_what_was_there(ready, capsys, monkeypatch):
 
     monkeypatch.setattr(ready, "tail", tail)
 
-    with pytest.raises(KeyboardInterrupt):
-        reports.main([*_AT, "--follow"])
+    assert reports.main([*_AT, "--follow"]) == 130
 
-    names = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()]
-    assert names == ["rabbit", "hare"]
+    out, err = capsys.readouterr()
+    assert [line.partition(":")[0] for line in out.splitlines()] == ["rabbit", "hare"]
+    assert err == "2 reports\n"

@@ -43,6 +43,14 @@ def test_rare_reasons_are_summed_up():
     assert line == ("0 done, 9 refused (1 reason 0, 1 reason 1, 1 reason 2, 6 for other reasons)")
 
 
+def test_a_single_reason_is_not_counted_twice_and_one_is_not_many():
+    outcome = console.Outcome(num_done=1, refused={"a": "a: empty file", "b": "b: empty file"})
+
+    assert outcome.closing_line(noun="report", done="sent") == (
+        "1 report sent, 2 refused (empty file)"
+    )
+
+
 @pytest.mark.parametrize(("refused", "code"), [({}, 0), ({"a": "empty file"}, 3)])
 def test_the_exit_code_says_whether_something_was_refused(refused, code):
     assert console.Outcome(num_done=1, refused=refused).exit_code == code

@@ -152,6 +152,6 @@ def test_the_setting_can_be_pasted_into_a_shell():
 
     name, _, value = allowing_line(prefixes).partition("=")
 
-    assert name == "VCD_FETCH__ALLOWED_PREFIXES"
+    assert name == "export VCD_FETCH__ALLOWED_PREFIXES"
     assert json.loads(shlex.split(value)[0]) == list(prefixes)
-    assert allowing_line(("s3://b/",)) == """VCD_FETCH__ALLOWED_PREFIXES='["s3://b/"]'"""
+    assert allowing_line(("s3://b/",)) == """export VCD_FETCH__ALLOWED_PREFIXES='["s3://b/"]'"""

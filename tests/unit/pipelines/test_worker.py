@@ -1,11 +1,13 @@
 """What a worker says of its own health while it starts, works and leaves."""
 
+import contextlib
+import signal
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from pipelines.worker import _Health
+from pipelines.worker import _Health, _Signals
 from vcd.config import Settings
 from vcd.core import TransientError
 
@@ -44,3 +46,15 @@ def test_a_main_loop_that_stands_still_is_not_alive() -> None:
     assert _health(_worker()).is_live() is None
     assert _health(None).is_live() is None
     assert "silent" in (_health(_worker(last_tick_s=-1e12)).is_live() or "")
+
+
+def test_a_signal_whose_exception_came_to_nothing_is_remembered() -> None:
+    """Python drops what a signal handler raises while a finalizer runs."""
+    heard: list[str] = []
+    signals = _Signals()
+    with contextlib.suppress(KeyboardInterrupt):
+        signals._hear(signal.SIGTERM, None)
+
+    signals.on_end(lambda: heard.append("stop"))
+
+    assert heard == ["stop"]

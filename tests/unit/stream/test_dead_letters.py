@@ -15,7 +15,6 @@ from vcd.stream.messages.dead_letters import (
     dead_letter_of,
     decode_dead_letter,
     list_dead_letters,
-    place_from_text,
 )
 from vcd.stream.topics import DEAD_LETTERS, UPLOADS, topic_specs
 
@@ -200,18 +199,3 @@ def test_what_is_no_dead_letter_is_passed_over_with_a_warning(caplog):
 
     assert len(list(list_dead_letters(log))) == 1
     assert "wanted the headers of a dead letter" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        pytest.param("vcd.uploads/3@17", Place(Partition("vcd.uploads", 3), 17), id="a place"),
-        pytest.param("a/b/0@1", Place(Partition("a/b", 0), 1), id="slash in the topic"),
-        pytest.param("rabbit", None, id="a video id"),
-        pytest.param("a/b@c", None, id="no offset"),
-        pytest.param("/0@1", None, id="no topic"),
-    ],
-)
-def test_a_place_is_read_as_it_is_printed(text, place):
-    assert place_from_text(text) == place
-    assert place is None or str(place) == text

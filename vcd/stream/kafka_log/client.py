@@ -189,17 +189,21 @@ class KafkaClients:
             cause = causes[0] if causes else error
             if isinstance(cause, refusals()):
                 raise self.refusal(cause) from error
-            raise NoAnswerError(
-                f"{self.address}: something listens there but does not answer as a Kafka broker "
-                f"that speaks {self.kafka.security_protocol} (kafka.security_protocol): {cause}"
-            ) from error
+            raise NoAnswerError(f"{self.address}{self._silence()}: {cause}") from error
+
+    def _silence(self) -> str:
+        """Say what may be wrong; of a refusal, the client often hears the hanging up alone."""
+        protocol = f"{self.kafka.security_protocol} (kafka.security_protocol)"
+        if self.kafka.sasl_mechanism is None:
+            return f": who listens there does not answer as a broker that speaks {protocol}"
+        who = f"user {self.kafka.sasl_username} by {self.kafka.sasl_mechanism}"
+        return f" hangs up on {who}: a wrong name or password, or it does not speak {protocol}"
 
     def refusal(self, error: Exception) -> SetupError:
         """Say that the brokers do not want us."""
         name, mechanism = self.kafka.sasl_username, self.kafka.sasl_mechanism
         who = f"user {name} by {mechanism}" if mechanism else "us, who give no credentials"
-        said = f"{type(error).__name__}: {error}"
-        return SetupError(f"{self.address} refuses {who}: {said}")
+        return SetupError(f"{self.address} refuses {who}: {type(error).__name__}: {error}")
 
     def _connection(self) -> dict[str, Any]:
         kafka = self.kafka

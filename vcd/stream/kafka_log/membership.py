@@ -4,12 +4,13 @@ import logging
 import operator
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from vcd.stream.kafka_log.client import passing_errors
 from vcd.stream.kafka_log.records import KafkaObject, client_offsets, partition_of, topic_partition
 from vcd.stream.log import Commit, Partition
 
-__all__ = ["is_settled", "keep_join", "leave", "release_parked", "rewind"]
+__all__ = ["is_settled", "keep_join", "leave", "put_back", "release_parked", "rewind"]
 
 _logger = logging.getLogger(__name__)
 
@@ -60,6 +61,12 @@ def release_parked(consumer: KafkaObject) -> None:
     fetcher = operator.attrgetter("_fetcher")(consumer)
     if not operator.attrgetter(_BATCH)(fetcher):
         setattr(fetcher, _BATCH, None)
+
+
+def put_back(consumer: KafkaObject, at: KafkaObject, offset: int) -> None:
+    """Let the client read again, from this offset on, what nobody was given."""
+    with suppress(ValueError, KeyError):  # it is somebody else's, who will read it
+        consumer.seek(at, offset)
 
 
 def rewind(consumer: KafkaObject, partitions: Iterable[Partition]) -> None:

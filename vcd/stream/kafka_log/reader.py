@@ -12,13 +12,16 @@ from functools import partial
 from typing import Protocol
 
 from vcd.core import SetupError, TransientError
-from vcd.stream.kafka_log.client import (
-    passing_errors,
-    refusals,
-    unreadable_errors,
-)
+from vcd.stream.kafka_log.client import passing_errors, refusals, unreadable_errors
 from vcd.stream.kafka_log.lag import KafkaLag
-from vcd.stream.kafka_log.membership import is_settled, keep_join, leave, release_parked, rewind
+from vcd.stream.kafka_log.membership import (
+    is_settled,
+    keep_join,
+    leave,
+    put_back,
+    release_parked,
+    rewind,
+)
 from vcd.stream.kafka_log.records import (
     KafkaObject,
     client_offsets,
@@ -123,10 +126,8 @@ class KafkaReader:
         records = []
         for at, raw in batches.items():
             partition = partition_of(at)
-            if partition not in self._owned:
-                continue  # it is somebody else's since a moment ago, who will read them too
-            if limit <= 0 or partition in silent:
-                self._consumer.seek(at, raw[0].offset)  # gained during this very poll
+            if partition not in self._owned or limit <= 0 or partition in silent:
+                put_back(self._consumer, at, raw[0].offset)  # it came or went during this poll
                 continue
             self._lag.started(partition, raw[0].offset)
             records += [record_of(partition, message) for message in raw]
@@ -260,10 +261,11 @@ class KafkaReader:
         with self._lock:
             if not self._owned:
                 self._member = consumer.group_metadata().member_id
+        if partitions:
+            self._listener.gained(partitions)  # first: what is handed out must be known there
+        with self._lock:
             self._owned |= partitions
             self._claims -= partitions
-        if partitions:
-            self._listener.gained(partitions)
 
     def _on_released(self, consumer: KafkaObject, partitions: frozenset[Partition]) -> None:
         """Hand partitions over; nothing here may wait, the client's heart beats on this thread."""

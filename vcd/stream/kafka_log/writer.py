@@ -10,13 +10,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from vcd.core import InputError, SetupError, TransientError, VcdError
-from vcd.stream.kafka_log.client import MAX_RECORD_BYTES, passing_errors
+from vcd.stream.kafka_log.client import MAX_RECORD_BYTES, passing_errors, refusals
 from vcd.stream.kafka_log.records import KafkaObject
 from vcd.stream.log import Headers, Partition, Place
 from vcd.stream.settings import KafkaSettings
@@ -57,7 +57,7 @@ class _Letter:
         return f"{self.topic}, key {self.key!r}"
 
     def fail(self, error: VcdError) -> None:
-        if not self.future.done():
+        with suppress(InvalidStateError):  # the client's thread was faster
             self.future.set_exception(error)
 
 
@@ -161,7 +161,7 @@ class KafkaWriter:
 
         failure = _classified(letter, error)
         if isinstance(error, KafkaTimeoutError | SetupError) and self._is_missing(letter.topic):
-            failure = InputError(str(self._clients.missing(letter.topic)))
+            failure = self._clients.missing(letter.topic)
         if isinstance(error, KafkaTimeoutError | SetupError):
             self._refused[letter.topic] = (time.monotonic(), failure)
         if isinstance(error, IllegalStateError | RuntimeError):
@@ -198,7 +198,7 @@ class KafkaWriter:
 
 
 def _deliver_place(letter: _Letter, at: KafkaObject) -> None:
-    if not letter.future.done():
+    with suppress(InvalidStateError):  # it was given up a moment ago
         letter.future.set_result(Place(Partition(at.topic, at.partition), at.offset))
 
 
@@ -207,9 +207,11 @@ def _too_large(letter: _Letter, size: int) -> InputError:
 
 
 def _classified(letter: _Letter, error: Exception) -> VcdError:
-    """Say whether this record will never be taken, or only not now."""
+    """Say whether this record will never be taken, or only not now, or nothing ever is."""
     from kafka import errors
 
+    if isinstance(error, refusals()):
+        return SetupError(f"{letter.name}: we may not write it: {type(error).__name__}: {error}")
     size = len(letter.key or b"") + len(letter.value or b"")
     if isinstance(error, errors.MessageSizeTooLargeError | errors.RecordListTooLargeError):
         return InputError(f"{letter.name}: the broker finds {size:,} bytes too large")

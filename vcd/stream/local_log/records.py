@@ -85,12 +85,16 @@ class Cursors:
         heads = ends(self._connection, open_ones)
         self._turn = (self._turn + 1) % len(open_ones)
         records: list[Record] = []
+        behind: dict[int, int] = {}
         for partition in open_ones[self._turn :] + open_ones[: self._turn]:
             if len(records) < limit and self.positions[partition] < heads[partition]:
-                records += self._read(partition, heads[partition], limit - len(records))
+                found, next_offset = self._read(partition, heads[partition], limit - len(records))
+                records += found
+                behind[partition] = next_offset
+        self.positions |= behind  # all or none: what a failure kept from the caller is still ahead
         return records
 
-    def _read(self, partition: int, head: int, limit: int) -> list[Record]:
+    def _read(self, partition: int, head: int, limit: int) -> tuple[list[Record], int]:
         rows = self._connection.execute(
             "select id, key, value, headers, time_s from record"
             " where id >= ? and id < ? order by id limit ?",
@@ -105,8 +109,7 @@ class Cursors:
                 break
         rows.close()
         is_read_up = len(records) < limit and num_bytes < _MAX_PORTION_BYTES
-        self.positions[partition] = head if is_read_up else records[-1].place.offset + 1
-        return records
+        return records, head if is_read_up else records[-1].place.offset + 1
 
 
 def _record(

@@ -147,7 +147,7 @@ class LocalWriter:
                 chosen.append((sending, *self._choose(sending)))
             except SetupError as error:
                 what = f"the record {_name(sending.draft)} has nowhere to go: {error}"
-                outcomes.append((sending, InputError(what)))
+                outcomes.append((sending, SetupError(what)))
         drafts = [(partition, sending.draft) for sending, partition, _ in chosen]
         offsets = append(self._connection, drafts)
         for (sending, _, partition), offset in zip(chosen, offsets, strict=True):

@@ -26,7 +26,6 @@ __all__ = [
     "decode_dead_letter",
     "list_dead_letters",
     "message_again",
-    "place_from_text",
     "redriven_marker",
 ]
 
@@ -212,15 +211,6 @@ def message_again(letter: DeadLetter) -> tuple[str, Headers]:
 def redriven_marker(letter: DeadLetter) -> Headers:
     """Write the headers that, in the dead-letter topic, say that this one is taken care of."""
     return ((_REDRIVEN, str(letter.source).encode()),)
-
-
-def place_from_text(text: str) -> Place | None:
-    """Read ``vcd.uploads/3@17``; None when it is no place."""
-    partition, _, offset = text.rpartition("@")
-    topic, _, index = partition.rpartition("/")
-    if not (topic and index.isdecimal() and offset.isdecimal()):
-        return None
-    return Place(Partition(topic, int(index)), int(offset))
 
 
 def _time_from(text: str) -> float:

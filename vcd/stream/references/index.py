@@ -26,13 +26,11 @@ class IndexTerms:
         space: of its descriptors.
         rate_hz: at which it was sampled.
         weights: name or path, recorded when the index is made.
-        factory: FAISS factory string; None keeps what the index has, ``Flat`` in a new one.
     """
 
     space: DescriptorSpace
     rate_hz: float
     weights: str
-    factory: str | None = None
 
     def check(self, change: ReferenceChange) -> None:
         """Refuse what can never be compared with the rest.
@@ -139,6 +137,8 @@ class ReferenceIndex:
         """
         self._writer.publish()
         self._index = open_index(self.directory, self._search)
+        num_refs = len(self._index.ref_ids)
+        _logger.info("references changed: %d, in effect: %d", len(self._changed), num_refs)
         self._changed.clear()
 
     def close(self) -> None:
@@ -153,7 +153,6 @@ def _opened_writer(directory: Path, terms: IndexTerms) -> IndexWriter:
             space=terms.space,
             rate_hz=terms.rate_hz,
             weights=terms.weights,
-            factory=terms.factory,
             follows_log=True,
         )
     except SetupError as error:

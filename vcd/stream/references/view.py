@@ -89,7 +89,7 @@ class ReferenceView:
             TransientError: the view has not caught up yet.
             SetupError: the view has ended; says why.
         """
-        self._check()
+        self.check()
         if not self._follower.is_caught_up:
             raise TransientError("the references are not complete yet", reason="not_caught_up")
         return self._index.published
@@ -130,8 +130,20 @@ class ReferenceView:
         """
         with self._changed:
             self._changed.wait_for(lambda: self.is_caught_up or self._has_ended, timeout_s)
-        self._check()
+        self.check()
         return self.is_caught_up
+
+    def check(self) -> None:
+        """Say whether the references are still followed; cheap, from any thread.
+
+        Raises:
+            SetupError: the view has ended; says why.
+        """
+        if self._failure is not None:
+            # Never an `InputError`, whatever it was: no upload is at fault.
+            raise SetupError(str(self._failure), reason=self._failure.reason)
+        if self._stopping.is_set():
+            raise SetupError("the references are not followed any more: the view is closed")
 
     def close(self) -> None:
         """Publish what was read, record how far, and let go of the directory."""
@@ -141,12 +153,6 @@ class ReferenceView:
     @property
     def _has_ended(self) -> bool:
         return self._failure is not None or self._stopping.is_set()
-
-    def _check(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        if self._stopping.is_set():
-            raise SetupError("the references are not followed any more: the view is closed")
 
     def _follow(self) -> None:
         try:

@@ -80,7 +80,8 @@ class Flights:
     @property
     def oldest_send(self) -> int | None:
         """Name the oldest sending that the log has not answered; None when it owes no answer."""
-        return next(iter(self._unacknowledged), None)
+        sends = list(self._unacknowledged)  # at once: a watchdog asks from its own thread
+        return sends[0] if sends else None
 
     def begin(self, assignment: Assignment, record: Record) -> None:
         """Start with a record: to the stage, or to the dead letters when it cannot be one."""

@@ -63,6 +63,7 @@ class Loop:
         self._next_commit_s = clock() + settings.commit_every_s
         self._next_look_s = clock()
         self._next_note_s = clock()
+        self._num_silences = 0
         self._careful_s = clock()
 
     def turn(self) -> None:
@@ -163,8 +164,8 @@ class Loop:
         """Begin what is held, once the notes that must come first are kept."""
         held = [one for one in self._ownership.assignments() if one.held]
         is_time = self._clock() >= self._next_note_s
-        for assignment in held if is_time else ():
-            self._open(assignment)
+        if is_time:
+            self._open(held)
         assignments = self._ownership.assignments()
         careful = self._careful(assignments)
         if careful is not None:
@@ -178,18 +179,20 @@ class Loop:
             for record in self._ownership.take(assignment):
                 self._flights.begin(assignment, record)
 
-    def _open(self, assignment: Assignment) -> None:
-        """Read where the last owner of a partition left off."""
-        if assignment.is_open:
-            return
-        try:
-            committed = self._reader.committed(assignment.partition)
-        except TransientError as error:
-            _logger.info("%s waits for its last commit: %s", assignment.partition, error)
-            self._next_note_s = self._clock() + _TRY_AGAIN_S
-            return
-        for record in self._ownership.open(assignment, committed):
-            self._known(record)
+    def _open(self, assignments: list[Assignment]) -> None:
+        """Read where the last owners left off; of a silent log, ask one question a turn."""
+        new_ones = [one for one in assignments if not one.is_open]
+        first = self._num_silences % max(1, len(new_ones))
+        for assignment in new_ones[first:] + new_ones[:first]:
+            try:
+                committed = self._reader.committed(assignment.partition)
+            except TransientError as error:
+                _logger.info("%s waits for its last commit: %s", assignment.partition, error)
+                self._next_note_s = self._clock() + _TRY_AGAIN_S
+                self._num_silences += 1  # the next time another is asked first
+                return
+            for record in self._ownership.open(assignment, committed):
+                self._known(record)
 
     def _commit_when_due(self) -> None:
         """Commit at intervals; at once where each outcome decides about a suspicion."""

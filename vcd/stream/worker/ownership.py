@@ -108,8 +108,9 @@ class Ownership:
         """Hear what became of the last commits."""
         with self._lock:
             for partition in partitions:
-                if partition in self._assignments:
-                    self._assignments[partition].commit_kept(is_kept=are_kept)
+                assignment = self._assignments.get(partition)
+                if assignment is not None and assignment.is_open:  # else it came back meanwhile
+                    assignment.commit_kept(is_kept=are_kept)
 
     def leave(self) -> dict[Partition, Commit]:
         """Write the last commits: from now on no note says that somebody is at work."""

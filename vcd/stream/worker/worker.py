@@ -68,6 +68,7 @@ class Worker:
         self._name = name
         self._clock = clock
         self._num_stops = 0
+        self._checks: list[Callable[[], None]] = []
         self._made_s = clock()
         self._ownership = Ownership(metrics, max_crashes=settings.max_crashes)
         self._loop: Loop | None = None
@@ -102,6 +103,14 @@ class Worker:
         finally:
             shift.close()
 
+    def also_needs(self, check: Callable[[], None]) -> None:
+        """Call this at each turn, before `run`: its `SetupError` ends the work, uploads or not.
+
+        Args:
+            check: raises when nothing can be looked at any more; short.
+        """
+        self._checks.append(check)
+
     def stop(self) -> None:
         """Ask for the end; a second time: for the end now. Safe in a signal handler."""
         self._num_stops += 1
@@ -130,6 +139,8 @@ class Worker:
         _logger.info("worker %s takes part in group %s", self._name, self._settings.group)
         try:
             while not self._num_stops:
+                for check in self._checks:
+                    check()
                 loop.turn()
         except SetupError as error:
             _logger.critical("worker %s stops: %s", self._name, error)
