@@ -113,6 +113,10 @@ def _note_good(
         account.last_report_s[upload.lap] = max(account.last_report_s.get(upload.lap, 0.0), time_s)
 
 
+_ENDS_OF_A_PART = ["report in part", "dead letter uninformative"]
+"""The frames that a decoder conceals may be plain grey: then nothing could be looked at."""
+
+
 def _note_bad(
     account: HostileAccount,
     upload: Sent,
@@ -125,7 +129,7 @@ def _note_bad(
     ends = [f"report {'in part' if is_partial(each) else 'in full'}" for each in verdicts]
     ends += [] if letter is None else [f"dead letter {letter or 'without a class'}"]
     account.ends[bad.kind][" and ".join(ends) or "nothing"] += 1
-    wanted = [f"dead letter {reason}" for reason in bad.reasons] or ["report in part"]
+    wanted = [f"dead letter {reason}" for reason in bad.reasons] or _ENDS_OF_A_PART
     if len(ends) != 1 or ends[0] not in wanted:
         account.faults.append(f"{upload.video_id} ({bad.kind}): wanted {wanted}, got {ends}")
     elif letter is None:
