@@ -134,7 +134,7 @@ def test_leaving_again_and_again_never_makes_anything_suspect(store):
 
 def _begin_and_leave(store: Store) -> None:
     stage = HandStage()
-    with running(MemoryLog(store), stage, replace(BRISK, grace_s=0.001)) as run:
+    with running(MemoryLog(store), stage, replace(BRISK, grace_s=0.0)) as run:
         until(lambda: stage.num_open == BRISK.window)
         run.worker.stop()
         run.join()

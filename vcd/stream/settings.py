@@ -8,7 +8,7 @@ __all__ = ["KafkaSettings", "StreamSettings"]
 _COUNTS = ("window", "max_attempts", "max_crashes", "max_message_bytes", "max_report_bytes")
 _STREAM_SPANS = (
     *("commit_every_s", "first_retry_s", "max_retry_s"),
-    *("grace_s", "max_silence_s", "session_timeout_s"),
+    *("max_silence_s", "session_timeout_s"),
 )
 _KAFKA_SPANS = ("delivery_timeout_s", "max_poll_interval_s", "connect_timeout_s")
 
@@ -66,6 +66,8 @@ class StreamSettings:
                 raise ValueError(f"stream.{name} must be at least 1, got {getattr(self, name)}")
         for name in _STREAM_SPANS:
             _check_span(f"stream.{name}", getattr(self, name))
+        if not 0.0 <= self.grace_s < math.inf:
+            raise ValueError(f"stream.grace_s must be 0 or more seconds, got {self.grace_s}")
         if not 1 <= self.max_span <= 16_384:
             raise ValueError(f"stream.max_span must be in [1, 16384], got {self.max_span}")
         if not 0.0 < self.backfill_share <= 1.0:

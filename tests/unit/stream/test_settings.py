@@ -14,10 +14,17 @@ from vcd.stream.settings import KafkaSettings, StreamSettings
             StreamSettings, {"commit_every_s": -1.0}, "stream.commit_every_s must be", id="negative"
         ),
         pytest.param(
-            StreamSettings, {"grace_s": float("nan")}, "positive number of seconds", id="no number"
+            StreamSettings,
+            {"max_retry_s": float("nan")},
+            "positive number of seconds",
+            id="no number",
         ),
         pytest.param(
             StreamSettings, {"max_retry_s": float("inf")}, "positive number", id="without end"
+        ),
+        pytest.param(StreamSettings, {"grace_s": -1.0}, "stream.grace_s must be 0 or", id="grace"),
+        pytest.param(
+            StreamSettings, {"grace_s": float("nan")}, "stream.grace_s must be 0 or", id="no grace"
         ),
         pytest.param(StreamSettings, {"max_span": 16_385}, "stream.max_span must be", id="span"),
         pytest.param(
