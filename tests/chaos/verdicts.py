@@ -8,6 +8,7 @@ from tests.chaos.plan import Planned
 from vcd.core.codec import decode_report, encode_report
 from vcd.stream.log import Log, Place, Record
 from vcd.stream.messages.dead_letters import list_dead_letters
+from vcd.stream.messages.readback import ends_of, records_until
 from vcd.stream.topics import LANES, REPORTS
 
 __all__ = ["Account", "read_account"]
@@ -56,15 +57,7 @@ def read_account(log: Log, group: str, planned: Sequence[Planned]) -> Account:
 
 def read_all(log: Log, topic: str) -> list[Record]:
     """Read a topic from its beginning to its present end."""
-    tail = log.tail(topic)
-    try:
-        ends = tail.ends()
-        records: list[Record] = []
-        while any(tail.positions().get(index, 0) < end for index, end in ends.items()):
-            records += tail.poll(1.0, limit=1000)
-    finally:
-        tail.close()
-    return records
+    return list(records_until(log, topic, ends_of(log, topic)))
 
 
 def _sent(log: Log, planned: Sequence[Planned]) -> dict[Place, Planned]:
