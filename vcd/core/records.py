@@ -6,7 +6,7 @@ Every record is frozen, keyword-only and valid from birth; its arrays are
 read-only. T sampled frames, N vectors, D dimensions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -157,6 +157,10 @@ class DescriptorSpace:
             raise ValueError(f"space {self.name}: dim must be positive, got {self.dim}")
 
 
+def _no_bias() -> NDArray[np.float32]:
+    return np.empty(0, dtype=np.float32)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Descriptors:
     """The descriptors of one video, in time order.
@@ -171,6 +175,9 @@ class Descriptors:
         frame: ``(N,)`` int32, the frame of each row, never decreasing.
         view: ``(N,)`` int16, 0 = the whole frame.
         space: what they may be compared with.
+        score_bias: ``(N,)`` float32, added to the score of every hit of a row when it is searched
+            for (score normalization); left out, all zero. Never stored: a query is prepared
+            anew for each search, a reference has none.
     """
 
     video_id: str
@@ -179,6 +186,7 @@ class Descriptors:
     frame: NDArray[np.int32]
     view: NDArray[np.int16]
     space: DescriptorSpace
+    score_bias: NDArray[np.float32] = field(default_factory=_no_bias)
 
     def __post_init__(self) -> None:
         num_vectors = len(self.frame)
@@ -191,8 +199,11 @@ class Descriptors:
             raise ValueError(f"{self.video_id}: features are {self.features.dtype}, not float32")
         if self.frame.shape != self.view.shape or self.frame.ndim != 1:
             raise ValueError(f"{self.video_id}: {self.frame.shape=} {self.view.shape=}")
+        if len(self.score_bias) == 0:
+            object.__setattr__(self, "score_bias", np.zeros(num_vectors, dtype=np.float32))
         if num_vectors:
             self._check_rows()
+        object.__setattr__(self, "score_bias", read_only(self.score_bias))
         object.__setattr__(self, "features", read_only(self.features))
         object.__setattr__(self, "frame", read_only(self.frame.astype(np.int32, copy=False)))
         object.__setattr__(self, "view", read_only(self.view.astype(np.int16, copy=False)))
@@ -206,6 +217,11 @@ class Descriptors:
         is_unit = np.abs(squared - 1.0) <= 2 * _UNIT_TOLERANCE
         if not (is_unit | (squared == 0.0)).all():
             raise ValueError(f"{self.video_id}: a descriptor is neither of length 1 nor zero")
+        bias = self.score_bias
+        if bias.shape != self.frame.shape or bias.dtype != np.float32:
+            raise ValueError(f"{self.video_id}: {bias.shape} {bias.dtype} score_bias")
+        if not np.isfinite(bias).all():
+            raise ValueError(f"{self.video_id}: a score_bias is not finite")
 
     def __len__(self) -> int:
         return len(self.frame)
