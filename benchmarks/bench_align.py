@@ -5,9 +5,8 @@
 Half of the matrices hold one or two planted copies with similar neighbours, as real videos
 have them; all have noise like that of unrelated SSCD frames (standard deviation 0.1).
 
-``published`` is the temporal network as VCSL publishes its settings (the five best cells of
-each row, steps below 10, similarity 0.2, ten paths after the first, weights of found edges set to
-zero), with networkx; written anew from its description.
+``published`` is the temporal network as VCSL publishes it, with its settings and networkx
+(tests/plain_network.py); ``vcsl_temporal_network`` gives the same boxes.
 
 ``plain`` does what the network does, with networkx: the same cells as nodes, the same edges
 and weights, `dag_longest_path`; the cells of the found path and of the runs it crosses are
@@ -20,7 +19,6 @@ time (the machine may be shared), the median over five equal parts, the spread t
 """
 
 import argparse
-import itertools
 import json
 import time
 from collections.abc import Callable
@@ -28,10 +26,16 @@ from collections.abc import Callable
 import networkx as nx
 import numpy as np
 
-from vcd.align import AlignerName, AlignSettings, make_aligner
+from tests.plain_network import plain_published_boxes
+from vcd.align import AlignerName, AlignSettings, PublishedNetworkSettings, make_aligner
 
 SETTINGS = AlignSettings()
-NAMES: tuple[AlignerName, ...] = ("temporal_network", "hough", "dynamic_programming")
+NAMES: tuple[AlignerName, ...] = (
+    "temporal_network",
+    "hough",
+    "dynamic_programming",
+    "vcsl_temporal_network",
+)
 
 
 def matrices(num: int, *, seed: int = 0) -> list[np.ndarray]:
@@ -102,27 +106,8 @@ def _plain_longest_path(
     return path[1:], nx.path_weight(graph, path, "weight")
 
 
-def published_paths(matrix: np.ndarray) -> int:
-    """Find paths with the settings and the order of work of VCSL's temporal network."""
-    graph = nx.DiGraph()
-    graph.add_node("source")
-    num_rows = len(matrix)
-    best = np.argsort(-matrix, axis=1, kind="stable")[:, :5].tolist()
-    for q in range(num_rows):
-        for r in best[q]:
-            graph.add_node((q, r))
-            for q_next in range(q + 1, min(q + 10, num_rows)):
-                for r_next in best[q_next]:
-                    similarity = float(matrix[q_next, r_next])
-                    if 0 < r_next - r < 10 and similarity >= 0.2:
-                        graph.add_edge((q, r), (q_next, r_next), weight=similarity)
-    num_found = 0
-    for _ in range(11):
-        path = nx.dag_longest_path(graph)
-        for one, other in itertools.pairwise(path):
-            graph[one][other]["weight"] = 0.0
-        num_found += len(path) > 5
-    return num_found
+def _published(matrix: np.ndarray) -> int:
+    return len(plain_published_boxes(matrix, PublishedNetworkSettings()))
 
 
 def _plain_once(matrix: np.ndarray) -> int:
@@ -155,11 +140,13 @@ def measure(num: int, num_plain: int) -> dict[str, dict[str, float]]:
     few = made[:num_plain]
     results["plain"] = _timed(plain_longest_paths, few)
     results["plain_once"] = _timed(_plain_once, few)
-    results["published"] = _timed(published_paths, few)
+    results["published"] = _timed(_published, few)
     ours = results["temporal_network"]["median_ms"]
     results["ratio"] = {
         name: results[name]["median_ms"] / ours for name in ("published", "plain", "plain_once")
     }
+    same_boxes = results["vcsl_temporal_network"]["median_ms"]
+    results["ratio"]["published_same_boxes"] = results["published"]["median_ms"] / same_boxes
     return results
 
 

@@ -4,8 +4,8 @@
 
 750 references and 2,295 queries, two thirds of which match nothing, each of 17 edits equally
 often. The photographs are those whose names training holds out (one in six, by hash), the edits
-those of `vcd.evaluation.synthesis`, which share no code with the edits of training. All pairs of
-all queries compete. By edit: share of the copies above the one threshold that gives 90 %
+those of `vcd.evaluation.synthesis.edits`, which share no code with the edits of training. All
+pairs of all queries compete. By edit: share of the copies above the one threshold that gives 90 %
 precision over the whole set, and share of the copies that rank first.
 """
 

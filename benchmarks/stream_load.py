@@ -30,7 +30,7 @@ from tests.chaos.storm import is_done, run_vcd, write_config
 from tests.chaos.verdicts import read_all
 from tests.kafka.broker import Broker
 from vcd.config import load_settings
-from vcd.evaluation.drawn_film import draw_film
+from vcd.evaluation.synthesis.drawn_film import draw_film
 from vcd.media import write_video
 from vcd.stream.address import open_log
 from vcd.stream.log import Log

@@ -3,7 +3,7 @@
 Everything is measured in one run on footage made for the purpose, each stage alone on all
 cores, so that the ratios hold on a noisy machine. The last line of a full run compares the
 whole with what its two costly stages would allow if they had to share the machine:
-1 / (1 / decode + 1 / describe).
+1 / (1 / decode + 1 / describe). `stream` times the worker and the loop of `vcd check` in turns.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +20,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import console
+from pipelines import bench_stream, console
 from pipelines.cli import verb_parser
-from pipelines.detection import open_detector
+from pipelines.detection import open_dense_pool
+from pipelines.matching import open_matcher
 from vcd.align import TemporalNetwork
-from vcd.core import (
-    Descriptors,
-    DescriptorSpace,
-    Examination,
-    FrameBatch,
-    Timeline,
-)
+from vcd.core import Descriptors, DescriptorSpace, Examination, FrameBatch, Timeline
+from vcd.descriptors import Fit
 from vcd.detector import Detector
 from vcd.media import DecodeRequest, digest_file, write_video
 from vcd.search import ExactIndex, best_pairs
@@ -64,15 +60,16 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parse(argv)
     wanted = [arguments.stage] if arguments.stage else list(_STAGES)
     with _bench(arguments) as bench:
-        rates = [_STAGES[stage](bench) for stage in wanted]
+        rates = [rate for stage in wanted for rate in _STAGES[stage](bench)]
     document = {
         "machine": {"processor": platform.processor(), "num_cores": _num_cores()},
         "num_repeats": arguments.repeats,
+        "fit": bench.detector.fit and bench.detector.fit.digest,
         "rates": [
             {"stage": r.stage, "per_s": r.per_s, "spread_per_s": r.spread_per_s, "unit": r.unit}
             for r in rates
         ],
-        **_ratio({rate.stage: rate.per_s for rate in rates}),
+        **_ratios({rate.stage: rate.per_s for rate in rates}),
     }
     if arguments.json:
         console.print_json(document)
@@ -85,14 +82,19 @@ def main(argv: Sequence[str]) -> int:
             f"end to end is {document['end_to_end_ratio']:.2f} of 1/(1/decode + 1/describe) "
             f"on {_num_cores()} cores"
         )
+    if "stream_over_check" in document:
+        print(f"the stream is {document['stream_over_check']:.2f} of the loop of `vcd check`")
     return 0
 
 
-def _ratio(per_s: dict[str, float]) -> dict[str, float]:
-    if not {"decode", "describe", "end-to-end"} <= per_s.keys():
-        return {}
-    allowed = 1.0 / (1.0 / per_s["decode"] + 1.0 / per_s["describe"])
-    return {"end_to_end_ratio": per_s["end-to-end"] / allowed}
+def _ratios(per_s: dict[str, float]) -> dict[str, float]:
+    ratios = {}
+    if {"decode", "describe", "end-to-end"} <= per_s.keys():
+        allowed = 1.0 / (1.0 / per_s["decode"] + 1.0 / per_s["describe"])
+        ratios["end_to_end_ratio"] = per_s["end-to-end"] / allowed
+    if {"stream", "check"} <= per_s.keys():
+        ratios["stream_over_check"] = per_s["stream"] / per_s["check"]
+    return ratios
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +102,15 @@ class _Bench:
     """What the stages are measured on.
 
     Attributes:
-        detector: as `vcd check` would open it.
+        detector: as `vcd check` opens it, with the fit that the settings mean.
+        config: settings file that it was opened with.
         paths: made videos.
         rate_hz: frames sampled a second.
         num_repeats: how often each stage is timed, after one run that is not.
     """
 
     detector: Detector
+    config: Path | None
     paths: tuple[Path, ...]
     rate_hz: float
     num_repeats: int
@@ -122,38 +126,46 @@ class _Bench:
                 interval=None,
             )
 
-    def rate(self, stage: str, unit: str, work: Callable[[], int]) -> Rate:
-        """Time a piece of work that returns how much it did."""
-        work()
-        per_s = []
-        for _ in range(self.num_repeats):
-            started_s = time.perf_counter()
-            amount = work()
-            per_s.append(amount / (time.perf_counter() - started_s))
-        spread = (min(per_s), max(per_s))
-        return Rate(stage=stage, per_s=statistics.median(per_s), spread_per_s=spread, unit=unit)
+    def rates(self, unit: str, **works: Callable[[], int]) -> list[Rate]:
+        """Time pieces of work in turns; each returns how much it did."""
+        per_s: dict[str, list[float]] = {stage: [] for stage in works}
+        for repeat in range(1 + self.num_repeats):
+            for stage, work in works.items():
+                started_s = time.perf_counter()
+                amount = work()
+                if repeat:
+                    per_s[stage].append(amount / (time.perf_counter() - started_s))
+        return [
+            Rate(
+                stage=stage.replace("_", "-"),
+                per_s=statistics.median(found),
+                spread_per_s=(min(found), max(found)),
+                unit=unit,
+            )
+            for stage, found in per_s.items()
+        ]
 
 
-def _decode(bench: _Bench) -> Rate:
+def _decode(bench: _Bench) -> list[Rate]:
     def work() -> int:
         events = bench.detector.pool.decode(bench.requests())
         return sum(len(event) for event in events if isinstance(event, FrameBatch))
 
-    return bench.rate("decode", "sampled frames", work)
+    return bench.rates("sampled frames", decode=work)
 
 
-def _describe(bench: _Bench) -> Rate:
+def _describe(bench: _Bench) -> list[Rate]:
     events: list[FrameBatch | Examination] = list(bench.detector.pool.decode(bench.requests()))
 
     def work() -> int:
         described = bench.detector.describer.describe(iter(events))
         return sum(len(descriptors.timeline) for _, descriptors in described)
 
-    return bench.rate("describe", "sampled frames", work)
+    return bench.rates("sampled frames", describe=work)
 
 
-def _end_to_end(bench: _Bench) -> Rate:
-    index = ExactIndex(descriptors for _, descriptors in bench.detector.describe(bench.requests()))
+def _end_to_end(bench: _Bench) -> list[Rate]:
+    index = _made_index(bench)
 
     def work() -> int:
         num_frames = 0
@@ -162,25 +174,40 @@ def _end_to_end(bench: _Bench) -> Rate:
             num_frames += len(descriptors.timeline)
         return num_frames
 
-    return bench.rate("end-to-end", "sampled frames", work)
+    return bench.rates("sampled frames", end_to_end=work)
 
 
-def _search(bench: _Bench) -> Rate:
+def _stream(bench: _Bench) -> list[Rate]:
+    index = _made_index(bench)
+    overrides = {"media.rate_hz": bench.rate_hz}
+    with (
+        open_dense_pool(bench.config) as dense_pool,
+        bench_stream.open_worker(bench.config, overrides, bench.paths, index) as check_by_worker,
+    ):
+        return bench.rates(
+            "videos",
+            check=lambda: bench_stream.check_videos(
+                bench.detector, dense_pool, bench.requests(), index
+            ),
+            stream=check_by_worker,
+        )
+
+
+def _search(bench: _Bench) -> list[Rate]:
     rng = np.random.default_rng(0)
-    space = bench.detector.describer.space
-    index = ExactIndex(_random_descriptors(f"r{i}", 1000, space, rng) for i in range(100))
+    detector, fit, space = bench.detector, bench.detector.fit, bench.detector.describer.space
+    index = _index_of((_random_descriptors(f"r{i}", 1000, space, rng) for i in range(100)), fit)
     query = _random_descriptors("q", 60, space, rng)
 
     def work() -> int:
-        best_pairs(
-            index.hits(query, min_score=bench.detector.search.min_score), bench.detector.search
-        )
+        prepared = query if fit is None else fit.prepare_query(query)
+        best_pairs(index.hits(prepared, min_score=detector.search.min_score), detector.search)
         return len(query)
 
-    return bench.rate("search", "query frames against 100,000 reference frames", work)
+    return bench.rates("query frames against 100,000 reference frames", search=work)
 
 
-def _align(bench: _Bench) -> Rate:
+def _align(bench: _Bench) -> list[Rate]:
     aligner = TemporalNetwork(bench.detector.align)
     rng = np.random.default_rng(0)
     maps = [_planted_map(rng) for _ in range(200)]
@@ -190,7 +217,17 @@ def _align(bench: _Bench) -> Rate:
             aligner.align(similarity_QR)
         return len(maps)
 
-    return bench.rate("align", "60 x 60 matrices", work)
+    return bench.rates("60 x 60 matrices", align=work)
+
+
+def _made_index(bench: _Bench) -> ExactIndex:
+    described = bench.detector.describe(bench.requests())
+    return _index_of((descriptors for _, descriptors in described), bench.detector.fit)
+
+
+def _index_of(refs: Iterable[Descriptors], fit: Fit | None) -> ExactIndex:
+    """Hold references as `vcd check` searches them."""
+    return ExactIndex(refs if fit is None else map(fit.prepare_ref, refs))
 
 
 def _planted_map(rng: np.random.Generator) -> NDArray[np.float32]:
@@ -214,12 +251,18 @@ def _random_descriptors(
 def _bench(arguments: argparse.Namespace) -> Iterator[_Bench]:
     with (
         tempfile.TemporaryDirectory(prefix="vcd-bench-") as folder,
-        open_detector(arguments.config, {}) as detector,
+        open_matcher(arguments.config, {}) as matcher,
     ):
         paths = tuple(Path(folder, f"video{i}.mp4") for i in range(arguments.videos))
         for number, path in enumerate(paths):
             write_video(path, _footage(number), rate_hz=_SOURCE_RATE_HZ)
-        yield _Bench(detector=detector, paths=paths, rate_hz=2.0, num_repeats=arguments.repeats)
+        yield _Bench(
+            detector=matcher.detector,
+            config=arguments.config,
+            paths=paths,
+            rate_hz=2.0,
+            num_repeats=arguments.repeats,
+        )
 
 
 def _footage(seed: int) -> Iterator[NDArray[np.uint8]]:
@@ -238,12 +281,13 @@ def _num_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-_STAGES: dict[str, Callable[[_Bench], Rate]] = {
+_STAGES: dict[str, Callable[[_Bench], list[Rate]]] = {
     "decode": _decode,
     "describe": _describe,
     "search": _search,
     "align": _align,
     "end-to-end": _end_to_end,
+    "stream": _stream,
 }
 
 

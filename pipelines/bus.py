@@ -10,7 +10,7 @@ from vcd.core import SetupError
 from vcd.stream.address import open_log
 from vcd.stream.log import Log
 
-__all__ = ["add_log_flag", "open_bus", "require_topics"]
+__all__ = ["add_log_flag", "open_bus", "patience_s", "require_topics"]
 
 
 def add_log_flag(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +33,15 @@ def open_bus(address: str, config: Path | None) -> Iterator[tuple[Log, Settings]
         yield log, settings
     finally:
         log.close()
+
+
+def patience_s(settings: Settings) -> float:
+    """Say how long to wait for a message to be durable, in seconds.
+
+    Twice what the log itself takes before it says that a message cannot be delivered: who waits
+    so long has heard the log's own reason, if it has one.
+    """
+    return 2 * settings.kafka.delivery_timeout_s
 
 
 def require_topics(log: Log, names: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,11 +14,11 @@ from pipelines.cli import verb_parser
 from pipelines.detection import (
     denser_for,
     open_dense_pool,
-    open_detector,
     refuse_other_space,
     requests_for,
 )
 from pipelines.items import Item, Items, find_items
+from pipelines.matching import Matcher, open_matcher
 from pipelines.report_files import MATCH_WRITERS, ReportLog, reports_document, write_matches
 from pipelines.report_lines import report_sentences
 from vcd.core import Descriptors, Examination, Index, MatchReport
@@ -49,14 +50,15 @@ def main(argv: Sequence[str]) -> int:
         overrides["align.min_score"] = arguments.min_score
     items = find_items(arguments.paths)
     with contextlib.ExitStack() as stack:
-        detector = stack.enter_context(
-            open_detector(arguments.config, overrides, factory=info.factory)
+        matcher = stack.enter_context(
+            open_matcher(arguments.config, overrides, index=arguments.index, factory=info.factory)
         )
+        detector = matcher.detector
         refuse_other_space(arguments.index, info, detector)
         run = _Run(
-            detector=detector,
+            matcher=matcher,
             dense_pool=stack.enter_context(open_dense_pool(arguments.config)),
-            index=open_index(arguments.index, detector.search),
+            index=open_index(arguments.index, detector.search, matcher.derivation),
             log=stack.enter_context(_open_log(arguments.out)),
         )
         with console.progress("checking", total=len(items)) as progress:
@@ -64,7 +66,8 @@ def main(argv: Sequence[str]) -> int:
                 progress.advance(report.query_id)
     reports = [run.reports[item.id] for item in items]
     _publish(arguments, reports, run.summary())
-    console.say(run.outcome.closing_line(done="checked", note=_found(reports)))
+    note = f"{_found(reports)}; {run.threshold}"
+    console.say(run.outcome.closing_line(done="checked", note=note))
     return run.outcome.exit_code
 
 
@@ -73,7 +76,7 @@ class _Run:
     """One pass over the uploads: each is reported before the next is waited for.
 
     Attributes:
-        detector: describes and matches.
+        matcher: describes and matches.
         dense_pool: decodes stretches again while the detector's pool is at the next videos.
         index: the references.
         log: where reports are kept; None keeps none.
@@ -81,12 +84,26 @@ class _Run:
         outcome: counts for the closing line.
     """
 
-    detector: Detector
+    matcher: Matcher
     dense_pool: DecodePool
     index: Index
     log: ReportLog | None
     reports: dict[str, MatchReport] = field(default_factory=dict)
     outcome: console.Outcome = field(default_factory=console.Outcome)
+
+    @property
+    def detector(self) -> Detector:
+        return self.matcher.detector
+
+    @property
+    def threshold(self) -> str:
+        """``at 0.47: precision 0.990 (0.981-0.996) expected, ...``, where that was measured."""
+        if self.matcher.threshold is not None:
+            return self.matcher.threshold.sentence
+        min_score = self.detector.align.min_score
+        if min_score == -math.inf:
+            return "every match however weak"
+        return f"at {min_score:.4g}: expected precision not measured (`vcd eval calibrate`)"
 
     def check(self, items: Items, *, rate_hz: float) -> Iterator[MatchReport]:
         """Report on each item; what an earlier run reported under the same identity is kept."""
@@ -127,10 +144,11 @@ class _Run:
         return report
 
     def _nothing(self, video_id: str) -> Descriptors:
-        return Descriptors.empty(video_id, self.index.space)
+        return Descriptors.empty(video_id, self.detector.describer.space)
 
     def summary(self) -> dict[str, Any]:
         """Counts and versions, for ``--json``."""
+        fit, threshold = self.detector.fit, self.matcher.threshold
         return {
             "num_queries": len(self.reports),
             "num_checked": self.outcome.num_done,
@@ -140,13 +158,18 @@ class _Run:
             "num_refs": len(self.index.ref_ids),
             "index_version": self.index.version,
             "settings_digest": self.detector.settings_digest,
+            "threshold_digest": self.matcher.threshold_digest,
+            "fit": None if fit is None else fit.digest,
             "min_score": json_number(self.detector.align.min_score),
+            "expected_precision": threshold and list(threshold.expected_precision),
         }
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = verb_parser("check", _ABOUT)
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="videos or folders")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="videos, images or folders"
+    )
     parser.add_argument("--index", required=True, type=Path, metavar="DIR", help="the references")
     parser.add_argument("--out", type=Path, metavar="FILE", help=".csv, .json or .parquet")
     parser.add_argument("--json", action="store_true", help="print reports as JSON")

@@ -61,6 +61,9 @@ VERBS = (
     Verb("check", "pipelines.check", "say which stretches of videos are copied, and from where"),
     Verb("index", "pipelines.index", "add, remove and list reference videos"),
     Verb("describe", "pipelines.describe", "write descriptors to a file"),
+    Verb("match", "pipelines.match", "match descriptor files without their videos"),
+    Verb("synth", "pipelines.synth", "make an edited data set with ground truth from own videos"),
+    Verb("eval", "pipelines.eval", "measure against a ground truth as the benchmarks do"),
     Verb("models", "pipelines.models", "list, fetch and export weights"),
     Verb("train", "pipelines.train", "train a descriptor"),
     Verb("worker", "pipelines.worker", "check the uploads of a message bus as they come"),
@@ -169,7 +172,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; what was finished is kept, and the same command does the rest"
+        return "interrupted; the same command does what is left"
     if isinstance(error, TransientError):
         return f"{error}; the same command may succeed later"
     if isinstance(error, VcdError):

@@ -32,16 +32,24 @@ class Outcome:
         num_done: items that were worked on.
         num_unchanged: items that were done before.
         refused: reason of each refused item, by its name.
+        unseen_s: seconds that could not be looked at, of each item of which there are any.
     """
 
     num_done: int = 0
     num_unchanged: int = 0
     refused: dict[str, str] = field(default_factory=dict)
+    unseen_s: dict[str, float] = field(default_factory=dict)
 
     def refuse(self, name: str, reason: str) -> None:
         """Count a refused item and say at once which one and why."""
         self.refused[name] = reason
         say(f"refused {name}: {_without_name(reason, name)}")
+
+    def miss(self, name: str, unseen_s: float) -> None:
+        """Count an item of which a part could not be looked at, and name it; 0 s are none."""
+        if unseen_s > 0:
+            self.unseen_s[name] = unseen_s
+            say(f"{name}: {unseen_s:.1f} s of it could not be looked at")
 
     @property
     def exit_code(self) -> int:
@@ -60,6 +68,8 @@ class Outcome:
         counts = [f"{number} {done}".rstrip()]
         if self.num_unchanged:
             counts.append(f"{self.num_unchanged} unchanged")
+        if self.unseen_s:
+            counts.append(f"{len(self.unseen_s)} not in full")
         if self.refused:
             counts.append(f"{len(self.refused)} refused ({_reasons(self.refused)})")
         return ", ".join(counts) + (f"; {note}" if note else "")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipelines import console
-from pipelines.bus import add_log_flag, open_bus, require_topics
+from pipelines.bus import add_log_flag, open_bus, patience_s, require_topics
 from pipelines.cli import verb_parser
 from vcd.stream.log import Log
 from vcd.stream.messages.dead_letters import DeadLetter, list_dead_letters
@@ -61,10 +61,11 @@ def _list(argv: Sequence[str]) -> int:
 def _redrive(argv: Sequence[str]) -> int:
     arguments = _parse("dead-letters redrive", _REDRIVE_ABOUT, argv)
     outcome = console.Outcome()
-    with open_bus(arguments.log, arguments.config) as (log, _):
+    with open_bus(arguments.log, arguments.config) as (log, settings):
         outcome.num_done = redrive(
             log,
             _chosen(log, arguments, outcome),
+            patience_s=patience_s(settings),
             on_refused=lambda letter, why: outcome.refuse(str(letter.source), why),
         )
     if arguments.json:

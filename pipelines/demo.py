@@ -17,8 +17,8 @@ from pipelines.demo_plan import Upload, demo_refs, demo_uploads, film_frames
 from pipelines.timeline_picture import Panel, Strip, draw_timelines
 from vcd.config import load_settings
 from vcd.core import InputError, Interval, Match, report_from_document
-from vcd.evaluation.drawn_film import Film
 from vcd.evaluation.stretches import Comparison, Judged, compare
+from vcd.evaluation.synthesis.drawn_film import Film
 from vcd.media import write_video
 
 __all__ = ["main"]

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vcd.core import Interval
-from vcd.evaluation.drawn_film import Film, draw_film
 from vcd.evaluation.stretches import TrueCopy
-from vcd.evaluation.synthesis import Edit
+from vcd.evaluation.synthesis.drawn_film import Film, draw_film
+from vcd.evaluation.synthesis.edits import Edit
 
 __all__ = ["Part", "Upload", "demo_refs", "demo_uploads", "film_frames"]
 

@@ -2,24 +2,30 @@
 
 import argparse
 import contextlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines import console
 from pipelines.cli import verb_parser
-from pipelines.detection import open_detector, requests_for
+from pipelines.detection import open_detector, requests_for, unseen_seconds
 from pipelines.items import Item, Items, find_items
 from vcd.config import load_settings
-from vcd.core import Descriptors, Examination
-from vcd.descriptors import write_descriptors
+from vcd.core import Descriptors, DescriptorSpace, Examination, SetupError
+from vcd.descriptors import read_descriptor_rows, write_descriptors
+from vcd.descriptors.store_format import descriptors_from
 from vcd.detector import Detector
 
 __all__ = ["main"]
 
 _ABOUT = """\
 Describe videos, images or folders and write the vectors to one .npz file in the form of
-VSC2022: video_ids, features, timestamps (and view, space)."""
+VSC2022: video_ids, features, timestamps (and view, space), in the order of the ids.
+
+  vcd describe videos/ --out descriptors.npz
+
+The file is written whole, when all are described, or not at all."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
         detector = stack.enter_context(open_detector(arguments.config, overrides))
         progress = stack.enter_context(console.progress("describing", total=len(items)))
         described = run.describe(detector, items, rate_hz, progress)
-        write_descriptors(arguments.out, described, space=detector.describer.space)
+        _write_in_order(arguments.out, described, detector.describer.space)
     note = f"{run.num_vectors} descriptors in {arguments.out}"
     console.say(run.outcome.closing_line(done="described", note=note))
     return run.outcome.exit_code
@@ -72,9 +78,25 @@ class _Describing:
                 on_refused(examination)
                 continue
             self.outcome.num_done += 1
+            self.outcome.miss(examination.video_id, unseen_seconds(examination))
             self.num_vectors += len(descriptors)
             progress.advance(examination.video_id)
             yield descriptors
+
+
+def _write_in_order(out: Path, described: Iterator[Descriptors], space: DescriptorSpace) -> None:
+    """Write videos in the order of their ids; they come in the order in which they are done."""
+    try:
+        folder = tempfile.TemporaryDirectory(dir=out.parent, prefix=".vcd-")
+    except OSError as error:
+        raise SetupError(f"{out}: cannot be written: {error.strerror}") from error
+    with folder as name:
+        as_done = Path(name) / "as_done.npz"
+        write_descriptors(as_done, described, space=space)
+        rows = read_descriptor_rows(as_done)
+        runs = sorted(rows.runs, key=lambda run: str(rows.video_ids[run[0]]))
+        ordered = (descriptors_from(rows, first, stop) for first, stop in runs)
+        write_descriptors(out, ordered, space=space)
 
 
 def _say_note(item: Item, _sha256: str) -> bool:
@@ -85,7 +107,9 @@ def _say_note(item: Item, _sha256: str) -> bool:
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = verb_parser("describe", _ABOUT)
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="videos, images or folders"
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.npz")
     parser.add_argument("--weights", metavar="W", help="name of `vcd models list`, or a file")
     parser.add_argument("--fps", type=float, metavar="F", help="frames a second (default 2)")

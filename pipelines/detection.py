@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.items import Item
-from vcd.config import load_settings, settings_digest
+from vcd.config import Settings, load_settings, settings_digest
 from vcd.core import (
     Denser,
     Descriptors,
@@ -17,7 +17,7 @@ from vcd.core import (
     Interval,
     SetupError,
 )
-from vcd.descriptors import Describer
+from vcd.descriptors import Describer, Fit, SpaceProfile
 from vcd.detector import Detector
 from vcd.media import DecodePool, DecodeRequest, digest_file
 from vcd.search import IndexInfo
@@ -26,46 +26,66 @@ __all__ = [
     "denser_for",
     "open_dense_pool",
     "open_detector",
+    "profile_defaults",
     "refusal",
     "refuse_other_space",
     "requests_for",
+    "start_detector",
+    "unseen_seconds",
 ]
 
 
 @contextmanager
-def open_detector(
-    config: Path | None, overrides: Mapping[str, object], *, factory: str = "Flat"
-) -> Iterator[Detector]:
-    """Load the weights and start the decoding children; stop them on the way out.
+def open_detector(config: Path | None, overrides: Mapping[str, object]) -> Iterator[Detector]:
+    """Load the weights and start the decoding children, to describe; stop them on the way out.
 
-    Thresholds belong to a descriptor space, so those that neither the file nor the
-    environment nor a flag sets are the ones that the weights were measured with.
+    It matches too, but without any fit: `pipelines.matching.open_matcher` is for that.
 
     Args:
         config: settings file.
         overrides: what flags and the index decide, by dotted key.
-        factory: of the index that will be searched.
     """
     describer = Describer(load_settings(config, overrides).describe)
-    profile = describer.profile
-    settings = load_settings(
-        config,
-        overrides,
-        defaults={
-            "search.min_score": profile.hit_floor,
-            "search.min_pair_score": profile.hit_floor,
-            "align.min_similarity": profile.min_similarity,
-            "align.min_score": profile.min_score,
-        },
-    )
+    settings = load_settings(config, overrides, defaults=profile_defaults(describer.profile))
+    with start_detector(settings, describer, settings_digest(settings)) as detector:
+        yield detector
+
+
+def profile_defaults(profile: SpaceProfile) -> dict[str, object]:
+    """Say which settings give way to what was measured of a descriptor space.
+
+    Thresholds belong to a space, so those that neither the file nor the environment nor a flag
+    sets are the ones that the weights, and the fit, were measured with.
+    """
+    return {
+        "search.min_score": profile.hit_floor,
+        "search.min_pair_score": profile.hit_floor,
+        "align.min_similarity": profile.min_similarity,
+        "align.min_score": profile.min_score,
+    }
+
+
+@contextmanager
+def start_detector(
+    settings: Settings, describer: Describer, digest: str, *, fit: Fit | None = None
+) -> Iterator[Detector]:
+    """Start the decoding children of a detector; stop them on the way out.
+
+    Args:
+        settings: all of them.
+        describer: made with the same settings.
+        digest: of the settings and the fit.
+        fit: applied before descriptors are compared.
+    """
     with DecodePool(settings.media) as pool:
         yield Detector(
             pool=pool,
             describer=describer,
             search=settings.search,
             align=settings.align,
-            settings_digest=settings_digest(settings, factory=factory),
+            settings_digest=digest,
             clock=time.perf_counter,
+            fit=fit,
         )
 
 
@@ -157,3 +177,8 @@ def denser_for(detector: Detector, pool: DecodePool, examination: Examination) -
         return descriptors
 
     return denser
+
+
+def unseen_seconds(examination: Examination) -> float:
+    """Say how much of a video was left out, because it could not be decoded or is too much."""
+    return sum(skip.interval.length_s for skip in examination.skipped)

@@ -21,7 +21,7 @@ from pipelines.train import squashed
 from vcd.core.errors import SetupError, VcdError
 from vcd.descriptors import SpaceProfile
 from vcd.descriptors.preprocess import standardize_pixels
-from vcd.evaluation.disc_like import (
+from vcd.evaluation.synthesis.disc_like import (
     DiscLikeSet,
     make_disc_like,
     score_disc_like,
@@ -35,7 +35,15 @@ if TYPE_CHECKING:
 
     from vcd.training.loop import Checkpoint
 
-__all__ = ["MEASURED_SEED", "export_bundled", "halved", "held_out_set", "main", "onnx_similarity"]
+__all__ = [
+    "MEASURED_SEED",
+    "export_bundled",
+    "halved",
+    "held_out_set",
+    "main",
+    "onnx_features",
+    "onnx_similarity",
+]
 
 NAME = "vcd_compact"
 
@@ -126,19 +134,23 @@ def held_out_set(photos: Path, *, every: int) -> DiscLikeSet:
 
 def onnx_similarity(graph: Path, disc: DiscLikeSet, input_px: int) -> NDArray[np.float32]:
     """Describe the set with an ONNX file and compare all queries with all references."""
+    queries, refs = (onnx_features(graph, each, input_px) for each in (disc.queries, disc.refs))
+    similarity: NDArray[np.float32] = queries @ refs.T
+    return similarity
+
+
+def onnx_features(
+    graph: Path, pictures: Sequence[NDArray[np.uint8]], input_px: int
+) -> NDArray[np.float32]:
+    """Describe pictures with an ONNX file: ``(B, D)`` of length 1."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-
-    def describe(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        parts = [
-            session.run(None, {"pixels_BCHW": standardize_pixels(squashed(part, input_px))})[0]
-            for part in (pictures[first : first + 32] for first in range(0, len(pictures), 32))
-        ]
-        return np.concatenate(parts)
-
-    similarity: NDArray[np.float32] = describe(disc.queries) @ describe(disc.refs).T
-    return similarity
+    parts = [
+        session.run(None, {"pixels_BCHW": standardize_pixels(squashed(part, input_px))})[0]
+        for part in (pictures[first : first + 32] for first in range(0, len(pictures), 32))
+    ]
+    return np.concatenate(parts)
 
 
 def halved(weights: "dict[str, Tensor]") -> "dict[str, Tensor]":

@@ -1,4 +1,4 @@
-"""`vcd index`: add, remove and list reference videos."""
+"""`vcd index`: add, remove and list reference videos, and calibrate how they are searched."""
 
 import argparse
 import contextlib
@@ -8,18 +8,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines import console
+from pipelines import console, index_calibrate
 from pipelines.cli import verb_parser
-from pipelines.detection import open_detector, refuse_other_space, requests_for
+from pipelines.detection import (
+    open_detector,
+    refuse_other_space,
+    requests_for,
+    unseen_seconds,
+)
 from pipelines.items import Item, find_items
 from vcd.config import load_settings
 from vcd.core import Descriptors, Examination, InputError, SetupError
 from vcd.detector import Detector
-from vcd.search import IndexInfo, IndexWriter, is_index, read_info
+from vcd.search import IndexInfo, IndexWriter, is_index, read_calibration, read_info
 
 __all__ = ["main"]
 
-_ABOUT = "Add, remove and list reference videos.\n\n  vcd index add videos/ --index refs.index"
+_ABOUT = """\
+Add, remove and list reference videos, and calibrate how they are searched.
+
+  vcd index add videos/ --index refs.index"""
 _ADD_ABOUT = """\
 Describe videos, images or folders and add them to an index, which is made if need be.
 
@@ -154,6 +162,7 @@ class _Adding:
             raise InputError(f"{examination.video_id}: a video without a digest cannot be added")
         writer.add(examination.video, descriptors, skipped=examination.skipped)
         self.outcome.num_done += 1
+        self.outcome.miss(examination.video_id, unseen_seconds(examination))
 
 
 def _remove(argv: Sequence[str]) -> int:
@@ -188,7 +197,8 @@ def _info(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     arguments = parser.parse_args(argv)
     info = read_info(arguments.index)
-    document = _info_document(info)
+    calibration = read_calibration(arguments.index)
+    document = _info_document(info) | index_calibrate.calibration_document(calibration)
     if arguments.json:
         console.print_json(document)
         return 0
@@ -200,6 +210,8 @@ def _info(argv: Sequence[str]) -> int:
         f"({document['num_bytes'] / 1e6:.1f} MB), weights {info.weights}, "
         f"{info.rate_hz:g} frames a second, {info.factory}, version {info.version[:12]}"
     )
+    for line in index_calibrate.calibration_lines(calibration):
+        print(line)
     return 0
 
 
@@ -233,6 +245,7 @@ def _info_document(info: IndexInfo) -> dict[str, Any]:
 
 _ACTIONS: dict[str, Callable[[Sequence[str]], int]] = {
     "add": _add,
+    "calibrate": index_calibrate.main,
     "info": _info,
     "remove": _remove,
 }

@@ -10,11 +10,11 @@ from typing import Any
 
 from pipelines import console
 from pipelines.announcing import Announcing, refuse_other_terms
-from pipelines.bus import add_log_flag, open_bus, require_topics
+from pipelines.bus import add_log_flag, open_bus, patience_s, require_topics
 from pipelines.cli import verb_parser
 from pipelines.detection import open_detector, requests_for
 from pipelines.items import Item, Items, find_items
-from vcd.config import Settings, load_settings
+from vcd.config import load_settings
 from vcd.core import Descriptors, Examination, InputError, Interval, TransientError, Video
 from vcd.detector import Detector
 from vcd.search import read_info
@@ -53,7 +53,7 @@ def _add(argv: Sequence[str]) -> int:
         setting = arguments.store or settings.stream.descriptor_store
         store = DescriptorStore(store_location(setting, log.address))
         require_topics(log, [REFERENCES])
-        with Announcing(log, patience_s=_patience_s(settings)) as run:
+        with Announcing(log, patience_s=patience_s(settings)) as run:
             adding = _Adding(run, store, arguments.collection)
             if arguments.from_index is not None:
                 adding.add_index(arguments.from_index)
@@ -188,7 +188,7 @@ def _remove(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     with open_bus(arguments.log, arguments.config) as (log, settings):
         require_topics(log, [REFERENCES])
-        with Announcing(log, patience_s=_patience_s(settings)) as run:
+        with Announcing(log, patience_s=patience_s(settings)) as run:
             for ref_id in dict.fromkeys(arguments.ids):
                 run.remove(ref_id)
     return _closed(arguments, run, done="removed")
@@ -255,11 +255,6 @@ def _closed(arguments: argparse.Namespace, run: Announcing, *, done: str) -> int
         note = f"in effect in running workers within seconds (vcd_index_offset {end})"
     console.say(outcome.closing_line(done=done, note=note))
     return outcome.exit_code
-
-
-def _patience_s(settings: Settings) -> float:
-    """Twice what the log itself takes before it says that a message cannot be delivered."""
-    return 2 * settings.kafka.delivery_timeout_s
 
 
 def _add_json_flag(parser: argparse.ArgumentParser) -> None:

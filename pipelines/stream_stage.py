@@ -232,7 +232,7 @@ def open_stage(
 ) -> Iterator[DetectorStage]:
     """Start the threads of a stage; end them, and all children, on the way out.
 
-    The detector comes first (`pipelines.detection.open_detector`), because the index needs to
+    The detector comes first (`pipelines.matching.open_matcher`), because the index needs to
     know its space, and this stage needs the index.
 
     Args:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines import console
-from pipelines.bus import add_log_flag, open_bus, require_topics
+from pipelines.bus import add_log_flag, open_bus, patience_s, require_topics
 from pipelines.cli import verb_parser
 from pipelines.submissions import (
     Submission,
@@ -37,8 +37,6 @@ is durable. Uploads of the backfill lane are checked when those of the live lane
 
 _MAX_IN_FLIGHT = 1000
 """Messages that are sent before the first of them is waited for."""
-_SEND_TIMEOUT_S = 120.0
-"""Longer than any log takes to say that a record is not durable."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,16 +44,18 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parse(argv)
     submissions = find_submissions(arguments.paths)
     topic = LANES[arguments.lane]
-    run = _Submitting(topic=topic, collection=arguments.collection)
-    with open_bus(arguments.log, arguments.config) as (log, _):
+    with open_bus(arguments.log, arguments.config) as (log, settings):
         require_topics(log, [topic])
+        run = _Submitting(
+            topic=topic, collection=arguments.collection, patience_s=patience_s(settings)
+        )
         writer = log.writer()
         try:
             with console.progress("submitting", total=len(submissions)) as progress:
                 for upload in run.submit(writer, submissions):
                     progress.advance(upload.video_id)
         finally:
-            writer.close(_SEND_TIMEOUT_S)
+            writer.close(run.patience_s)
     prefixes = allowing_prefixes(submissions)
     if arguments.json:
         console.print_json(run.document(prefixes))
@@ -72,12 +72,14 @@ class _Submitting:
     Attributes:
         topic: where they go.
         collection: whose they are.
+        patience_s: how long to wait for a message to be durable.
         sent: what is durable, and where.
         outcome: counts for the closing line.
     """
 
     topic: str
     collection: str
+    patience_s: float
     sent: list[tuple[Upload, Place]] = field(default_factory=list)
     outcome: console.Outcome = field(default_factory=console.Outcome)
 
@@ -108,12 +110,12 @@ class _Submitting:
 
     def _settle(self, upload: Upload, future: Future[Place]) -> Iterator[Upload]:
         try:
-            place = future.result(timeout=_SEND_TIMEOUT_S)
+            place = future.result(timeout=self.patience_s)
         except InputError as error:
             self.outcome.refuse(upload.video_id, str(error))
             return
         except (TransientError, TimeoutError) as error:
-            why = str(error) or f"not durable after {_SEND_TIMEOUT_S:g} s"
+            why = str(error) or f"not durable after {self.patience_s:g} s"
             raise TransientError(
                 f"{upload.video_id}: {why}; {len(self.sent)} before it are submitted"
             ) from error

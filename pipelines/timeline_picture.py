@@ -10,18 +10,16 @@ It knows records and pictures; where the pictures come from is for the caller.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
+from pipelines.canvas import COLOURS, FAINT, INK, Canvas, Colour
 from vcd.core import Interval, Match
 
 __all__ = ["Panel", "Strip", "draw_timelines"]
 
-Colour = tuple[int, int, int]
 Thumbnail = Callable[[float], Image.Image]
 """Picture of a video at a time in seconds."""
 
-_SCALE = 2
-"""Everything is drawn this much larger and then reduced, which smooths slanted edges."""
 _PANEL_WIDTH = 820
 _PANEL_HEIGHT = 238
 _SILENT_PANEL_HEIGHT = 134
@@ -32,14 +30,6 @@ _QUERY_TOP = 68
 _REF_TOP = 162
 _STRIP_GAP = 18
 _NUM_COLUMNS = 2
-
-_PAPER = (250, 249, 245)
-_CARD = (255, 255, 255)
-_EDGE = (222, 220, 212)
-_INK = (33, 37, 41)
-_FAINT = (120, 124, 128)
-_FOUND: tuple[Colour, ...] = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (170, 68, 153))
-"""Colours that colour-blind readers tell apart (Okabe and Ito, 2008)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,44 +89,6 @@ class _Placed:
         return self.box(Interval(0.0, max(self.strip.duration_s, 1e-6)))
 
 
-class _Page:
-    """A canvas in page pixels, drawn at `_SCALE` and reduced at the end."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self._canvas = Image.new("RGB", (width * _SCALE, height * _SCALE), _PAPER)
-        self._draw = ImageDraw.Draw(self._canvas, "RGBA")
-
-    def text(
-        self, at: tuple[float, float], words: str, size: int, ink: Colour = _INK, anchor: str = "ls"
-    ) -> None:
-        font = ImageFont.load_default(size=size * _SCALE)
-        self._draw.text((at[0] * _SCALE, at[1] * _SCALE), words, ink, font, anchor=anchor)
-
-    def card(self, box: tuple[float, ...]) -> None:
-        self._draw.rounded_rectangle(_scaled(box), 10 * _SCALE, _CARD, _EDGE, _SCALE)
-
-    def box(
-        self, box: tuple[float, ...], *, fill: tuple[int, ...] | None, edge: Colour | None, px: int
-    ) -> None:
-        self._draw.rectangle(_scaled(box), fill, edge, px * _SCALE)
-
-    def ribbon(self, corners: Sequence[float], colour: Colour) -> None:
-        self._draw.polygon(_scaled(corners), (*colour, 70))
-
-    def line(self, ends: Sequence[float], colour: Colour, px: int) -> None:
-        self._draw.line(_scaled(ends), colour, px * _SCALE)
-
-    def picture(self, picture: Image.Image, box: tuple[float, float, float, float]) -> None:
-        left, top, right, bottom = (round(edge) for edge in _scaled(box))
-        if right > left:
-            shown = _filled(picture, (right - left, bottom - top))
-            self._canvas.paste(shown, (left, top))
-
-    def reduced(self) -> Image.Image:
-        size = (self._canvas.width // _SCALE, self._canvas.height // _SCALE)
-        return self._canvas.resize(size, Image.Resampling.LANCZOS)
-
-
 def draw_timelines(title: str, subtitle: str, panels: Sequence[Panel]) -> Image.Image:
     """Draw one card for each query, two in a row.
 
@@ -149,9 +101,9 @@ def draw_timelines(title: str, subtitle: str, panels: Sequence[Panel]) -> Image.
     rows = [panels[first : first + num_columns] for first in range(0, len(panels), num_columns)]
     heights = [_row_height(row) for row in rows]
     width = num_columns * (_PANEL_WIDTH + _MARGIN) + _MARGIN
-    page = _Page(width, _HEADER_HEIGHT + sum(heights) + _MARGIN * len(rows))
+    page = Canvas(width, _HEADER_HEIGHT + sum(heights) + _MARGIN * len(rows))
     page.text((_MARGIN, 50), title, 30)
-    page.text((_MARGIN, 78), subtitle, 16, _FAINT)
+    page.text((_MARGIN, 78), subtitle, 16, FAINT)
     top = float(_HEADER_HEIGHT)
     for row, height in zip(rows, heights, strict=True):
         for column, panel in enumerate(row):
@@ -166,13 +118,13 @@ def _row_height(row: Sequence[Panel]) -> int:
     return _PANEL_HEIGHT if any(panel.refs for panel in row) else _SILENT_PANEL_HEIGHT
 
 
-def _draw_panel(page: _Page, panel: Panel, left: float, top: float) -> None:
+def _draw_panel(page: Canvas, panel: Panel, left: float, top: float) -> None:
     right = left + _PANEL_WIDTH
     page.text((left + 18, top + 32), panel.query.id, 19)
-    page.text((right - 18, top + 32), panel.verdict, 14, _INK, "rs")
-    page.text((left + 18, top + 51), panel.about, 13, _FAINT)
+    page.text((right - 18, top + 32), panel.verdict, 14, INK, "rs")
+    page.text((left + 18, top + 51), panel.about, 13, FAINT)
     query, refs = _place(panel, left + 18, top)
-    colours = dict(zip(refs, _FOUND * (1 + len(refs) // len(_FOUND)), strict=False))
+    colours = dict(zip(refs, COLOURS * (1 + len(refs) // len(COLOURS)), strict=False))
     for match in panel.found:
         _draw_ribbon(page, query, refs[match.ref_id], match, colours[match.ref_id])
     for placed in (query, *refs.values()):
@@ -201,7 +153,7 @@ def _place(panel: Panel, left: float, top: float) -> tuple[_Placed, dict[str, _P
     return query, refs
 
 
-def _draw_strip(page: _Page, placed: _Placed, *, is_query: bool) -> None:
+def _draw_strip(page: Canvas, placed: _Placed, *, is_query: bool) -> None:
     left, top, right, bottom = placed.whole
     page.box(placed.whole, fill=(232, 231, 226), edge=None, px=1)
     if placed.strip.thumbnail is not None:
@@ -212,10 +164,10 @@ def _draw_strip(page: _Page, placed: _Placed, *, is_query: bool) -> None:
             page.picture(picture, (left + i * step, top, left + (i + 1) * step - 1, bottom))
     if not is_query:
         label = f"{placed.strip.id}  {placed.strip.duration_s:.0f} s"
-        page.text((left, bottom + 22), label, 13, _FAINT)
+        page.text((left, bottom + 22), label, 13, FAINT)
 
 
-def _draw_ribbon(page: _Page, query: _Placed, ref: _Placed, match: Match, colour: Colour) -> None:
+def _draw_ribbon(page: Canvas, query: _Placed, ref: _Placed, match: Match, colour: Colour) -> None:
     q_left, _, q_right, q_bottom = query.box(match.query)
     r_left, r_top, r_right, _ = ref.box(match.ref)
     page.ribbon((q_left, q_bottom, q_right, q_bottom, r_right, r_top, r_left, r_top), colour)
@@ -227,26 +179,13 @@ def _draw_ribbon(page: _Page, query: _Placed, ref: _Placed, match: Match, colour
     page.text(middle, words, 12, anchor="ms")
 
 
-def _draw_found(page: _Page, box: tuple[float, float, float, float], colour: Colour) -> None:
+def _draw_found(page: Canvas, box: tuple[float, float, float, float], colour: Colour) -> None:
     page.box(box, fill=(*colour, 60), edge=colour, px=3)
 
 
-def _draw_true(page: _Page, box: tuple[float, float, float, float], *, above: bool) -> None:
+def _draw_true(page: Canvas, box: tuple[float, float, float, float], *, above: bool) -> None:
     """Draw a bracket beside the strip: it stays visible under an exact match."""
     left, top, right, bottom = box
     edge, tip = (top - 6, top - 1) if above else (bottom + 6, bottom + 1)
     for ends in ((left, edge, right, edge), (left, edge, left, tip), (right, edge, right, tip)):
-        page.line(ends, _INK, 2)
-
-
-def _scaled(values: Sequence[float]) -> list[float]:
-    return [value * _SCALE for value in values]
-
-
-def _filled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Cut the picture to the shape of the box and fill the box with it."""
-    factor = max(size[0] / picture.width, size[1] / picture.height)
-    wide, high = size[0] / factor, size[1] / factor
-    left, top = (picture.width - wide) / 2, (picture.height - high) / 2
-    box = (left, top, left + wide, top + high)
-    return picture.convert("RGB").resize(size, Image.Resampling.BILINEAR, box=box)
+        page.line(ends, INK, 2)

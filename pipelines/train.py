@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipelines.cli import verb_parser
 from vcd.core.errors import SetupError
 from vcd.descriptors import Preprocessing
-from vcd.evaluation.disc_like import DiscLikeSet, make_disc_like, score_disc_like
+from vcd.evaluation.synthesis.disc_like import DiscLikeSet, make_disc_like, score_disc_like
 from vcd.training.data import find_photos, is_held_out, pack_photos, without_twins
 from vcd.training.settings import (
     AugmentSettings,

@@ -16,12 +16,11 @@ from types import FrameType
 
 from pipelines.bus import add_log_flag, open_bus, require_topics
 from pipelines.cli import EXIT_DONE, EXIT_INTERRUPTED, verb_parser
-from pipelines.detection import open_detector
 from pipelines.log_lines import log_to_stderr
+from pipelines.matching import Matcher, open_matcher
 from pipelines.stream_stage import open_stage
 from vcd.config import Settings, load_settings
 from vcd.core import InputError, VcdError
-from vcd.detector import Detector
 from vcd.media import Fetcher
 from vcd.search import is_index, read_info
 from vcd.stream.health import HealthServer
@@ -78,9 +77,9 @@ def _work(arguments: argparse.Namespace, log: Log, signals: "_Signals") -> None:
     metrics = StreamMetrics()
     name = f"{socket.gethostname()}-{os.getpid()}"
     with contextlib.ExitStack() as stack:
-        detector = stack.enter_context(open_detector(arguments.config, overrides))
+        matcher = stack.enter_context(open_matcher(arguments.config, overrides))
         refuse = stack.enter_context(_refusing(log, name))
-        view = stack.enter_context(_open_view(arguments, log, settings, detector, refuse))
+        view = stack.enter_context(_open_view(arguments, log, matcher, refuse))
         metrics.index_age(view.age_s)
         metrics.before_each_scrape(partial(_tell_index, view, metrics))
         health = _Health(view, settings)
@@ -95,7 +94,7 @@ def _work(arguments: argparse.Namespace, log: Log, signals: "_Signals") -> None:
         _logger.info("references in effect: %d, index version %s", len(refs.ref_ids), refs.version)
         fetcher = stack.enter_context(Fetcher(settings.fetch))
         stage = stack.enter_context(
-            open_stage(detector, settings, current_index=view.current, fetcher=fetcher)
+            open_stage(matcher.detector, settings, current_index=view.current, fetcher=fetcher)
         )
         worker = Worker(log, stage, settings.stream, metrics=metrics, name=name)
         worker.also_needs(view.check)
@@ -124,21 +123,22 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, object]:
 def _open_view(
     arguments: argparse.Namespace,
     log: Log,
-    settings: Settings,
-    detector: Detector,
+    matcher: Matcher,
     refuse: Callable[[Record, InputError], "Future[Place]"],
 ) -> Iterator[ReferenceView]:
+    settings = matcher.settings
     terms = IndexTerms(
-        space=detector.describer.space,
+        space=matcher.detector.describer.space,
         rate_hz=settings.media.rate_hz,
         weights=settings.describe.weights,
+        derivation=matcher.derivation,
     )
     store = DescriptorStore(store_location(settings.stream.descriptor_store, log.address))
     with ReferenceView(
         log,
         arguments.index,
         terms,
-        search=detector.search,
+        search=settings.search,
         store=store,
         refuse=refuse,
     ) as view:

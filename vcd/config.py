@@ -11,6 +11,7 @@ tree, only its branch. A key that no room knows is refused.
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import typing
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from vcd.align.settings import AlignSettings
 from vcd.core.errors import SetupError
-from vcd.descriptors.settings import DescribeSettings, PullSettings
+from vcd.descriptors.settings import DescribeSettings, FitSettings, PullSettings
+from vcd.evaluation.settings import MatchSettings, SynthSettings
 from vcd.media.settings import FetchSettings, MediaSettings
 from vcd.search.settings import SearchSettings
 from vcd.stream.settings import KafkaSettings, StreamSettings
@@ -47,6 +49,9 @@ class Settings:
     describe: DescribeSettings = field(default_factory=DescribeSettings)
     """Which weights turn frames into descriptors, and on what."""
 
+    fit: FitSettings = field(default_factory=FitSettings)
+    """What is learnt of background footage: score normalization and whitening."""
+
     pull: PullSettings = field(default_factory=PullSettings)
     """How published weights are fetched."""
 
@@ -55,6 +60,12 @@ class Settings:
 
     align: AlignSettings = field(default_factory=AlignSettings)
     """Which stretches of a pair are matches."""
+
+    match: MatchSettings = field(default_factory=MatchSettings)
+    """How descriptor files are matched without videos."""
+
+    synth: SynthSettings = field(default_factory=SynthSettings)
+    """What `vcd synth` makes of a user's own videos."""
 
     stream: StreamSettings = field(default_factory=StreamSettings)
     """How a worker shares, holds, retries and gives up uploads."""
@@ -71,7 +82,9 @@ KEYS_WITHOUT_EFFECT = frozenset(
         "describe.num_threads",
         "describe.weights",
         "fetch",
+        "fit",
         "kafka",
+        "match",
         "media.max_batch_frames",
         "media.num_children",
         "media.slot_bytes",
@@ -81,12 +94,14 @@ KEYS_WITHOUT_EFFECT = frozenset(
         "search.max_chunk_hits",
         "search.use_gpu",
         "stream",
+        "synth",
     }
 )
 """Settings, or whole branches, that cannot change a match: where, how fast, how patiently.
 
 All others count, new ones too, until they are listed here. The weights are
-named by the fingerprint of the index's space, not by what they are called.
+named by the fingerprint of the index's space, not by what they are called; a
+fit by the digest of what was fitted, not by the settings that led to it.
 """
 
 
@@ -122,23 +137,32 @@ def load_settings(
     return _valid_settings(merged, [origin for origin, layer in layers.items() if layer])
 
 
-def settings_digest(settings: Settings, *, factory: str = "Flat") -> str:
+def settings_digest(
+    settings: Settings, *, factory: str = "Flat", fit_digest: str | None = None
+) -> str:
     """Digest every setting that can change a match; 16 hexadecimal digits.
 
     Equal digests on the same index promise the same matches. `KEYS_WITHOUT_EFFECT`
-    are left out, so that another machine or batch size says the same.
+    are left out, so that another machine or batch size says the same; so is what only an
+    aligner obeys that is not the chosen one.
 
     Args:
         settings: the whole tree.
         factory: FAISS factory string of the index: it decides what is found, and the version of
             an index speaks of its contents alone.
+        fit_digest: of the fit that is applied; None where there is none.
     """
+    without_effect = set(KEYS_WITHOUT_EFFECT)
+    if settings.align.aligner != "vcsl_temporal_network":
+        without_effect.add("align.published_network")
     flat = {
         key: value
         for key, value in _flat(dataclasses.asdict(settings))
-        if not any(f"{key}.".startswith(f"{idle}.") for idle in KEYS_WITHOUT_EFFECT)
+        if not any(f"{key}.".startswith(f"{idle}.") for idle in without_effect)
     }
     flat["index.factory"] = factory
+    if fit_digest is not None:
+        flat["fit.digest"] = fit_digest
     text = json.dumps(flat, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -216,7 +240,7 @@ def _valid_settings(merged: Mapping[str, Any], origins: list[str]) -> Settings:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(Settings).validate_python(merged)
+        settings = TypeAdapter(Settings).validate_python(merged)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -225,6 +249,10 @@ def _valid_settings(merged: Mapping[str, Any], origins: list[str]) -> Settings:
         if first["type"] == "tuple_type":
             about = 'wanted a list, as ["one", "two"]'
         raise SetupError(f"{' and '.join(origins)}: {key}: {about}{got}") from error
+    for key, value in _flat(dataclasses.asdict(settings)):
+        if isinstance(value, float) and math.isnan(value):
+            raise SetupError(f"{' and '.join(origins)}: {key}: wanted a number, got nan")
+    return settings
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from vcd.core import (
     Skipped,
     merge_intervals,
 )
-from vcd.descriptors import Describer
+from vcd.descriptors import Describer, Fit
 from vcd.media import DecodePool, DecodeRequest
 from vcd.search import PairSelection, SearchSettings, best_pairs
 
@@ -42,6 +42,7 @@ class Detector:
         align: which stretches are matches.
         settings_digest: of every setting that can change a match.
         clock: seconds from an arbitrary start; handed in, so that a test can stop it.
+        fit: what was learnt of background footage; None searches for raw descriptors.
     """
 
     pool: DecodePool
@@ -50,6 +51,7 @@ class Detector:
     align: AlignSettings
     settings_digest: str
     clock: Callable[[], float]
+    fit: Fit | None = None
 
     def describe(
         self, requests: Iterable[DecodeRequest]
@@ -69,17 +71,24 @@ class Detector:
 
         Args:
             examination: what the decoder said of the query.
-            descriptors: of the query; none when it was refused.
-            index: the references, in the same space.
+            descriptors: of the query, raw; none when it was refused.
+            index: the references, in the same space; with a fit, in its fitted space.
             denser: describes a stretch of the query at a higher rate, for finer bounds.
+
+        Raises:
+            SetupError: query, fit and index are not of one space.
         """
         started_s = self.clock()
-        hits = index.hits(descriptors, min_score=self.search.min_score)
+        query = descriptors
+        if self.fit is not None:
+            query = self.fit.prepare_query(descriptors)
+            denser = denser and _prepared(denser, self.fit)
+        hits = index.hits(query, min_score=self.search.min_score)
         selection = best_pairs(hits, self.search)
         searched_s = self.clock()
         alignments = [
             align_pair(
-                descriptors,
+                query,
                 index.descriptors(tally.candidate.ref_id),
                 tally,
                 self.align,
@@ -118,6 +127,15 @@ class Detector:
             settings_digest=self.settings_digest,
             num_pairs_over_cap=selection.num_over_cap,
         )
+
+
+def _prepared(denser: Denser, fit: Fit) -> Denser:
+    """Prepare what is sampled more densely as the query itself was."""
+
+    def prepared(interval: Interval, rate_hz: float) -> Descriptors:
+        return fit.prepare_query(denser(interval, rate_hz))
+
+    return prepared
 
 
 def uninformative_stretches(descriptors: Descriptors) -> tuple[Skipped, ...]:

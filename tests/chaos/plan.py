@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcd.core import FrameBatch, Interval
-from vcd.evaluation.drawn_film import draw_film
+from vcd.evaluation.synthesis.drawn_film import draw_film
 from vcd.media import DecodePool, DecodeRequest, MediaSettings, digest_file, write_video
 from vcd.stream.messages.envelope import encode_upload
 from vcd.stream.messages.records import Upload

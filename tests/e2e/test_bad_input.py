@@ -125,6 +125,13 @@ def test_a_truncated_file_is_partly_examined(vcd: Run, index: Path, tmp_path: Pa
     (report,) = json.loads(result.stdout)["reports"]
     assert [match["ref_id"] for match in report["matches"]] == ["ref3"]
     assert report["examined"][-1]["end_s"] < 11.0
+    assert [skip["reason"] for skip in report["skipped"]] == ["undecodable"]
+
+    described = vcd("describe", tmp_path / "cut.mkv", "--out", tmp_path / "cut.npz")
+
+    assert described.returncode == 0, described.stderr
+    one_sentence(described.stderr, "cut: ", "s of it could not be looked at")
+    assert "1 described, 1 not in full" in described.stderr
 
 
 def test_a_video_of_one_frame_is_checked(vcd: Run, index: Path, tmp_path: Path) -> None:

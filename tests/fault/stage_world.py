@@ -14,7 +14,7 @@ import numpy as np
 from pipelines.stream_stage import DetectorStage, StagePlan
 from vcd.core import Index, InputError
 from vcd.detector import Detector
-from vcd.evaluation.drawn_film import draw_film
+from vcd.evaluation.synthesis.drawn_film import draw_film
 from vcd.media import DecodePool, Fetched, MediaSettings, digest_file, write_video
 from vcd.stream.messages.records import Upload
 

@@ -2,36 +2,13 @@
 
 import threading
 from collections import deque
-from pathlib import Path
 
 import pytest
 
-from tests.clips import Clip, collected, request_for, write_clip
+from tests.clips import collected, request_for
 from vcd.core import Examination, FrameBatch, TransientError
 from vcd.media import DecodePool, MediaSettings
 from vcd.media import sandbox as sandbox_module
-
-_ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory) -> Path:
-    path: Path = tmp_path_factory.mktemp("clips") / "good.mp4"
-    write_clip(path, Clip(suffix="mp4", codec="libx264", encoder={"preset": "veryfast"}))
-    return path
-
-
-@pytest.fixture
-def named(clip, tmp_path, monkeypatch):
-    """Make a good video under a name that tells the villain what to do."""
-    monkeypatch.syspath_prepend(str(_ROOT))
-
-    def make(name: str) -> Path:
-        path: Path = tmp_path / name
-        path.write_bytes(clip.read_bytes())
-        return path
-
-    return make
 
 
 def _pool(**changes) -> DecodePool:

@@ -20,6 +20,7 @@ import pytest
 from pipelines.check import _Run
 from pipelines.detection import open_dense_pool, open_detector
 from pipelines.items import find_items
+from pipelines.matching import Matcher
 from tests.fault.stage_world import (
     FILM_RATE_HZ,
     RATE_HZ,
@@ -28,6 +29,7 @@ from tests.fault.stage_world import (
     upload,
     write_film,
 )
+from vcd.config import load_settings
 from vcd.core import InputError, SetupError, TransientError, VcdError
 from vcd.core.codec import encode_report
 from vcd.media import DecodeRequest, write_video
@@ -98,7 +100,14 @@ def _until(claim: Callable[[], bool]) -> None:
 def test_a_report_is_what_check_says_to_the_byte(detector, index, folder):
     items = find_items([folder / "uploads"])
     with open_dense_pool(None) as dense_pool:
-        run = _Run(detector=detector, dense_pool=dense_pool, index=index, log=None)
+        matcher = Matcher(
+            detector=detector,
+            settings=load_settings(None, {}),
+            derivation=None,
+            threshold=None,
+            threshold_digest="",
+        )
+        run = _Run(matcher=matcher, dense_pool=dense_pool, index=index, log=None)
         wanted = {report.query_id: report for report in run.check(items, rate_hz=RATE_HZ)}
 
     with open_test_stage(detector, index) as stage:

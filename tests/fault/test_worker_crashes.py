@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tests.fault.memory_log import Crash, Fate, MemoryLog, Store
+from tests.fault.fragile_log import Crash, Fate, FragileLog, Store
 from tests.fault.worker_fakes import BRISK, InstantStage, RecordingMetrics, put_uploads
 from vcd.core import InputError, TransientError
 from vcd.stream.messages.dead_letters import decode_dead_letter
@@ -26,7 +26,7 @@ def _store() -> Store:
 
 def _live(store: Store, fate: Fate) -> bool:
     """Run one worker until all is committed; False when it died before."""
-    log = MemoryLog(store, fate)
+    log = FragileLog(store, fate)
     stage = InstantStage(
         {
             "undecodable": [InputError("no frame", reason="undecodable")],

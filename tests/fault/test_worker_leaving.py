@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fault.memory_log import MemoryLog, Store
+from tests.fault.fragile_log import FragileLog, Store
 from tests.fault.worker_fakes import (
     BRISK,
     HandStage,
@@ -27,7 +27,7 @@ def store() -> Store:
 
 
 def test_what_is_in_flight_may_finish_and_nothing_new_begins(store):
-    log, stage = MemoryLog(store), HandStage()
+    log, stage = FragileLog(store), HandStage()
 
     with running(log, stage) as run:
         until(lambda: stage.num_open == BRISK.window)
@@ -51,7 +51,7 @@ def test_what_does_not_finish_in_time_is_left_to_the_next(store):
     settings = replace(BRISK, grace_s=0.3)
     stage, next_stage = HandStage(), InstantStage()
 
-    with running(MemoryLog(store), stage, settings) as run:
+    with running(FragileLog(store), stage, settings) as run:
         until(lambda: stage.num_open == BRISK.window)
         stage.finish("v0", "v2")
         until(lambda: len(store.of(REPORTS)) == 2)
@@ -60,7 +60,7 @@ def test_what_does_not_finish_in_time_is_left_to_the_next(store):
     assert store.commits[partition()].offset == 1
     assert stage.num_open == 0, "what was begun was called back"
 
-    with running(MemoryLog(store), next_stage):
+    with running(FragileLog(store), next_stage):
         until(store.is_all_committed)
 
     assert sorted(next_stage.seen) == sorted(f"v{n}" for n in range(20) if n not in (0, 2))
@@ -69,7 +69,7 @@ def test_what_does_not_finish_in_time_is_left_to_the_next(store):
 def test_a_second_word_ends_it_at_once(store):
     stage = HandStage()
 
-    with running(MemoryLog(store), stage, replace(BRISK, grace_s=3600.0)) as run:
+    with running(FragileLog(store), stage, replace(BRISK, grace_s=3600.0)) as run:
         until(lambda: stage.num_open == BRISK.window)
         run.worker.stop()
         run.worker.stop()
@@ -84,7 +84,7 @@ def test_an_upload_that_waits_for_another_try_is_left_to_the_next(store):
     stage = HandStage()
     settings = replace(BRISK, first_retry_s=10.0, max_retry_s=3600.0, grace_s=3600.0, window=1)
 
-    with running(MemoryLog(store), stage, settings) as run:
+    with running(FragileLog(store), stage, settings) as run:
         until(lambda: stage.num_open == 1)
         stage.fail("v0", TransientError("503"))
         until(lambda: run.metrics.retries)
@@ -95,7 +95,7 @@ def test_an_upload_that_waits_for_another_try_is_left_to_the_next(store):
 
 
 def test_an_outcome_that_waits_for_the_log_is_still_sent(store):
-    log, stage = MemoryLog(store), HandStage()
+    log, stage = FragileLog(store), HandStage()
     log.send_answer = lambda topic, value: TransientError("no broker answers")
 
     with running(log, stage, replace(BRISK, window=1)) as run:
@@ -110,7 +110,7 @@ def test_an_outcome_that_waits_for_the_log_is_still_sent(store):
 
 
 def test_the_last_commit_is_tried_until_it_is_kept(store):
-    log, stage = MemoryLog(store), HandStage()
+    log, stage = FragileLog(store), HandStage()
 
     with running(log, stage, replace(BRISK, commit_every_s=1000.0)) as run:
         until(lambda: stage.num_open == BRISK.window)
@@ -134,7 +134,7 @@ def test_leaving_again_and_again_never_makes_anything_suspect(store):
 
 def _begin_and_leave(store: Store) -> None:
     stage = HandStage()
-    with running(MemoryLog(store), stage, replace(BRISK, grace_s=0.0)) as run:
+    with running(FragileLog(store), stage, replace(BRISK, grace_s=0.0)) as run:
         until(lambda: stage.num_open == BRISK.window)
         run.worker.stop()
         run.join()

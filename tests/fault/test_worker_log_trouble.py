@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fault.memory_log import MemoryLog, Store
+from tests.fault.fragile_log import FragileLog, Store
 from tests.fault.worker_fakes import (
     BRISK,
     HandStage,
@@ -29,7 +29,7 @@ def store() -> Store:
 
 
 def test_commits_that_fail_are_tried_again_and_nothing_is_raised(store):
-    log = MemoryLog(store)
+    log = FragileLog(store)
 
     with running(log, InstantStage()) as run:
         until(lambda: store.history)
@@ -42,7 +42,7 @@ def test_commits_that_fail_are_tried_again_and_nothing_is_raised(store):
 
 
 def test_while_the_log_takes_nothing_the_window_fills_and_nothing_is_committed(store):
-    log, stage = MemoryLog(store), InstantStage()
+    log, stage = FragileLog(store), InstantStage()
     log.send_answer = lambda topic, value: _DOWN
 
     with running(log, stage) as run:
@@ -63,7 +63,7 @@ def test_without_a_topic_for_dead_letters_nothing_is_dropped_and_the_worker_wait
     store = Store()
     for _ in range(20):
         store.put("vcd.uploads", 0, b"garbage", key=b"k")
-    log = MemoryLog(store)
+    log = FragileLog(store)
     log.send_answer = lambda topic, value: _DOWN if topic == DEAD_LETTERS else None
 
     with running(log, InstantStage()) as run:
@@ -78,7 +78,7 @@ def test_without_a_topic_for_dead_letters_nothing_is_dropped_and_the_worker_wait
 
 
 def test_a_report_that_the_log_will_never_take_is_a_dead_letter_and_the_next_is_sent(store):
-    log = MemoryLog(store)
+    log = FragileLog(store)
     refusals = [InputError("1,200,000 bytes, the log takes 1,048,576")]
     log.send_answer = lambda topic, value: refusals.pop() if refusals else None
 
@@ -93,7 +93,7 @@ def test_a_report_that_the_log_will_never_take_is_a_dead_letter_and_the_next_is_
 def test_a_dead_letter_that_the_log_will_never_take_goes_with_its_first_bytes():
     store = Store()
     store.put("vcd.uploads", 0, b"x" * 100_000, key=b"k")
-    log = MemoryLog(store)
+    log = FragileLog(store)
     log.send_answer = lambda topic, value: (
         InputError("too large") if len(value or b"") > 5000 else None
     )
@@ -110,7 +110,7 @@ def test_a_dead_letter_that_the_log_will_never_take_goes_with_its_first_bytes():
 def test_a_log_that_takes_no_dead_letter_at_all_stops_the_worker_and_keeps_the_message():
     store = Store()
     store.put("vcd.uploads", 0, b"garbage", key=b"k")
-    log = MemoryLog(store)
+    log = FragileLog(store)
     log.send_answer = lambda topic, value: InputError("there is no such topic")
     worker = Worker(log, InstantStage(), BRISK, metrics=RecordingMetrics(), name="w")
 
@@ -124,7 +124,7 @@ def test_outcomes_that_wait_for_the_log_do_not_keep_the_stage_from_others():
     store = Store()
     put_uploads(store, "a", index=0)
     put_uploads(store, "b", index=1)
-    log, stage = MemoryLog(store), HandStage()
+    log, stage = FragileLog(store), HandStage()
     log.send_answer = lambda topic, value: _DOWN
 
     with running(log, stage):
@@ -138,7 +138,7 @@ def test_outcomes_that_wait_for_the_log_do_not_keep_the_stage_from_others():
 
 
 def test_reports_that_nobody_may_write_stop_the_worker_and_are_no_dead_letters(store):
-    log = MemoryLog(store)
+    log = FragileLog(store)
     log.send_answer = lambda topic, value: (
         SetupError("there is no such topic") if topic == REPORTS else None
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.factories import make_report
-from tests.fault.memory_log import MemoryLog, Store
+from tests.fault.fragile_log import FragileLog, Store
 from tests.fault.worker_fakes import (
     BRISK,
     HandStage,
@@ -41,7 +41,7 @@ def _dead(store: Store) -> dict[str, str]:
 def test_a_report_carries_the_id_the_trace_the_source_and_the_worker(store):
     put_uploads(store, "a")
 
-    with running(MemoryLog(store), InstantStage(), name="w-7"):
+    with running(FragileLog(store), InstantStage(), name="w-7"):
         until(store.is_all_committed)
 
     (record,) = store.of(REPORTS)
@@ -58,7 +58,7 @@ def test_a_slow_upload_holds_up_the_commit_and_nothing_else(store):
     put_uploads(store, "slow", "b", "c", "d")
     stage = HandStage()
 
-    with running(MemoryLog(store), stage):
+    with running(FragileLog(store), stage):
         until(lambda: stage.num_open == 4)
         stage.finish("d", "b", "c")
         until(lambda: len(_reported(store)) == 3)
@@ -75,7 +75,7 @@ def test_offsets_that_do_not_exist_hold_nothing_up(store):
     for offset, video_id in ((3, "a"), (9, "b"), (40, "c")):
         store.put(UPLOADS, 0, upload_bytes(video_id), key=video_id.encode(), offset=offset)
 
-    with running(MemoryLog(store), InstantStage()):
+    with running(FragileLog(store), InstantStage()):
         until(store.is_all_committed)
 
     assert store.commits[partition()].offset == 41
@@ -98,7 +98,7 @@ def test_a_message_that_is_no_upload_is_a_dead_letter_and_the_next_goes_on(
     place = store.put(UPLOADS, 0, value, key=key)
     put_uploads(store, "good")
 
-    with running(MemoryLog(store), InstantStage()) as run:
+    with running(FragileLog(store), InstantStage()) as run:
         until(store.is_all_committed)
 
     assert _dead(store) == {str(place): reason}
@@ -113,7 +113,7 @@ def test_an_upload_that_can_never_be_looked_at_is_a_dead_letter_at_once(store):
     put_uploads(store, "bad", "good")
     stage = InstantStage({"bad": [InputError("no frame in it", reason="undecodable")]})
 
-    with running(MemoryLog(store), stage):
+    with running(FragileLog(store), stage):
         until(store.is_all_committed)
 
     assert _dead(store) == {"vcd.uploads/0@0": "undecodable"}
@@ -125,7 +125,7 @@ def test_an_upload_that_the_world_fails_is_tried_again_and_reported(store):
     put_uploads(store, "a")
     stage = InstantStage({"a": [TransientError("503", reason="fetch_failed")] * 3})
 
-    with running(MemoryLog(store), stage) as run:
+    with running(FragileLog(store), stage) as run:
         until(store.is_all_committed)
 
     assert stage.seen == ["a"] * 4
@@ -146,7 +146,7 @@ def test_what_fails_at_every_try_is_a_dead_letter_that_says_how_often(store, err
     put_uploads(store, "a", "b")
     stage = InstantStage({"a": [error] * 10})
 
-    with running(MemoryLog(store), stage):
+    with running(FragileLog(store), stage):
         until(store.is_all_committed)
 
     (record,) = store.of(DEAD_LETTERS)
@@ -164,7 +164,7 @@ def test_a_stage_that_raises_instead_of_promising_costs_one_upload(store):
 
     put_uploads(store, "a", "b")
 
-    with running(MemoryLog(store), RaisingStage()):
+    with running(FragileLog(store), RaisingStage()):
         until(store.is_all_committed)
 
     assert _dead(store) == {"vcd.uploads/0@0": "internal"}
@@ -174,7 +174,7 @@ def test_a_stage_that_raises_instead_of_promising_costs_one_upload(store):
 def test_a_broken_set_up_stops_the_worker_without_committing_what_it_could_not_do(store):
     put_uploads(store, "a", "b", "c")
     stage = InstantStage({"b": [SetupError("the device is gone")]})
-    log = MemoryLog(store)
+    log = FragileLog(store)
     worker = Worker(log, stage, BRISK, metrics=RecordingMetrics(), name="w")
 
     with pytest.raises(SetupError, match="the device is gone"):
@@ -186,7 +186,7 @@ def test_a_broken_set_up_stops_the_worker_without_committing_what_it_could_not_d
 
 
 def test_a_broken_set_up_stops_a_worker_that_has_nothing_to_do(store):
-    log = MemoryLog(store)
+    log = FragileLog(store)
     worker = Worker(log, InstantStage(), BRISK, metrics=RecordingMetrics(), name="w")
     endings = iter([None] * 5)
 
@@ -204,7 +204,7 @@ def test_a_broken_set_up_stops_a_worker_that_has_nothing_to_do(store):
 
 def test_a_log_without_the_topics_is_told_how_to_get_them(store):
     del store.num_partitions[REPORTS]
-    worker = Worker(MemoryLog(store), InstantStage(), BRISK, metrics=RecordingMetrics(), name="w")
+    worker = Worker(FragileLog(store), InstantStage(), BRISK, metrics=RecordingMetrics(), name="w")
 
     with pytest.raises(SetupError, match=r"no topic vcd\.reports; `vcd log create"):
         worker.run()
@@ -213,7 +213,7 @@ def test_a_log_without_the_topics_is_told_how_to_get_them(store):
 def test_a_slow_stage_fills_the_window_and_polling_goes_on(store):
     put_uploads(store, *(f"v{number}" for number in range(50)))
     stage = HandStage()
-    log = MemoryLog(store)
+    log = FragileLog(store)
 
     with running(log, stage) as run:
         until(lambda: stage.num_open == BRISK.window)
@@ -233,7 +233,7 @@ def test_work_runs_only_so_far_ahead_of_the_first_that_is_not_done(store):
     stage = HandStage()
     settings = StreamSettings(window=4, max_span=10, commit_every_s=0.01)
 
-    with running(MemoryLog(store), stage, settings):
+    with running(FragileLog(store), stage, settings):
         until(lambda: stage.num_open == 4)
         while len(stage.seen) < 10:
             stage.finish_all(but="v0")
@@ -249,7 +249,7 @@ def test_old_uploads_take_at_most_their_share_and_fresh_ones_come_first(store):
     put_uploads(store, *(f"old{number}" for number in range(20)), topic=BACKFILL)
     stage = HandStage()
 
-    with running(MemoryLog(store), stage):
+    with running(FragileLog(store), stage):
         until(lambda: stage.num_open == 4)
         put_uploads(store, *(f"new{number}" for number in range(20)))
         until(lambda: stage.num_open == 8)
@@ -265,7 +265,7 @@ def test_the_same_video_twice_is_one_verdict_under_one_key(store):
     put_uploads(store, "a", "a")
     stage = HandStage()
 
-    with running(MemoryLog(store), stage):
+    with running(FragileLog(store), stage):
         until(lambda: stage.num_open == 2)
         for future in stage.futures("a"):
             future.set_result(make_report(query_id="a", matches=(), rejected=()))
@@ -280,7 +280,7 @@ def test_what_the_owner_before_us_has_done_is_not_done_again(store):
     store.commits[partition()] = Commit(offset=1, note='{"v":1,"to":3,"done":"BA=="}')
     stage = InstantStage()
 
-    with running(MemoryLog(store), stage) as run:
+    with running(FragileLog(store), stage) as run:
         until(store.is_all_committed)
 
     assert stage.seen == ["b", "c"]
@@ -289,7 +289,7 @@ def test_what_the_owner_before_us_has_done_is_not_done_again(store):
 
 def test_a_partition_that_cannot_be_read_is_named_once_and_the_others_go_on(store, caplog):
     put_uploads(store, "a", index=1)
-    log = MemoryLog(store)
+    log = FragileLog(store)
     log.blocked = {partition(): "the batch at 17 is damaged"}
 
     with running(log, InstantStage()) as run:

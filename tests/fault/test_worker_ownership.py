@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from tests.fault.memory_log import MemoryLog, MemoryReader, Store
+from tests.fault.fragile_log import FragileLog, FragileReader, Store
 from tests.fault.worker_fakes import (
     HandStage,
     InstantStage,
@@ -29,13 +29,13 @@ def store() -> Store:
     return store
 
 
-def _release(log: MemoryLog, index: int) -> None:
+def _release(log: FragileLog, index: int) -> None:
     log.last_reader.to_release = frozenset({partition(index)})
     until(lambda: partition(index) not in log.last_reader.positions)
 
 
 def test_only_the_partitions_that_move_are_abandoned(store):
-    log, stage = MemoryLog(store), HandStage()
+    log, stage = FragileLog(store), HandStage()
 
     with running(log, stage) as run:
         until(lambda: stage.num_open == 6)
@@ -51,7 +51,7 @@ def test_only_the_partitions_that_move_are_abandoned(store):
 
 
 def test_what_is_released_is_committed_as_it_stands_and_in_good_order(store):
-    log, stage = MemoryLog(store), HandStage()
+    log, stage = FragileLog(store), HandStage()
 
     with running(log, stage):
         until(lambda: stage.num_open == 6)
@@ -65,7 +65,7 @@ def test_what_is_released_is_committed_as_it_stands_and_in_good_order(store):
 
 
 def test_the_next_owner_does_what_was_left_and_nothing_else(store):
-    log, stage = MemoryLog(store), HandStage()
+    log, stage = FragileLog(store), HandStage()
     next_stage = InstantStage()
 
     with running(log, stage):
@@ -73,7 +73,7 @@ def test_the_next_owner_does_what_was_left_and_nothing_else(store):
         stage.finish("x", "z")
         until(lambda: len(store.of(REPORTS)) == 2)
         _release(log, 1)
-        next_log = MemoryLog(store)
+        next_log = FragileLog(store)
         with running(next_log, next_stage):
             until(lambda: store.commits[partition(1)].offset == 3)
             assert set(next_stage.seen) >= {"y"}
@@ -90,7 +90,7 @@ def test_a_late_result_of_a_partition_that_went_away_moves_nobodys_offset(store)
             future.set_running_or_notify_cancel()
             return future
 
-    log, stage = MemoryLog(store), DeafStage()
+    log, stage = FragileLog(store), DeafStage()
 
     with running(log, stage) as run:
         until(lambda: stage.num_open == 6)
@@ -105,7 +105,7 @@ def test_a_late_result_of_a_partition_that_went_away_moves_nobodys_offset(store)
 
 
 def test_an_acknowledgement_that_comes_too_late_counts_for_nobody(store):
-    log = MemoryLog(store)
+    log = FragileLog(store)
     log.is_answering = False
 
     with running(log, InstantStage()) as run:
@@ -121,7 +121,7 @@ def test_an_acknowledgement_that_comes_too_late_counts_for_nobody(store):
 
 
 def test_membership_that_is_lost_commits_nothing_and_is_taken_up_again(store):
-    log, stage = MemoryLog(store), HandStage()
+    log, stage = FragileLog(store), HandStage()
 
     with running(log, stage) as run:
         until(lambda: stage.num_open == 6)
@@ -146,7 +146,7 @@ def test_membership_that_is_lost_commits_nothing_and_is_taken_up_again(store):
 
 
 def test_a_record_that_is_delivered_twice_is_worked_once(store):
-    log, stage = MemoryLog(store), HandStage()
+    log, stage = FragileLog(store), HandStage()
 
     with running(log, stage):
         until(lambda: stage.num_open == 6)
@@ -159,7 +159,7 @@ def test_a_record_that_is_delivered_twice_is_worked_once(store):
 
 
 def test_nothing_of_a_new_partition_begins_before_it_is_known_where_it_stands(store):
-    log, stage = MemoryLog(store), HandStage()
+    log, stage = FragileLog(store), HandStage()
     log.committed_errors.extend([TransientError("no coordinator")] * 1000)
 
     with running(log, stage):
@@ -189,7 +189,7 @@ def test_a_note_that_is_kept_while_its_partition_comes_back_covers_nothing_of_th
 
 def test_a_log_that_is_silent_is_asked_for_one_partition_a_turn(store):
     """Each question may take seconds: a watchdog must not see them in a row."""
-    log, stage = MemoryLog(store), HandStage()
+    log, stage = FragileLog(store), HandStage()
     asked_at: list[int] = []
 
     class Silence(deque[Exception]):
@@ -208,15 +208,15 @@ def test_a_log_that_is_silent_is_asked_for_one_partition_a_turn(store):
 
 
 def test_a_partition_whose_commit_cannot_be_read_keeps_no_other_from_beginning(store, monkeypatch):
-    log, stage = MemoryLog(store), HandStage()
-    committed = MemoryReader.committed
+    log, stage = FragileLog(store), HandStage()
+    committed = FragileReader.committed
 
-    def silent_on_the_first(reader: MemoryReader, asked: Partition) -> Commit | None:
+    def silent_on_the_first(reader: FragileReader, asked: Partition) -> Commit | None:
         if asked == partition(0):
             raise TransientError("an offset that is not stable")
         return committed(reader, asked)
 
-    monkeypatch.setattr(MemoryReader, "committed", silent_on_the_first)
+    monkeypatch.setattr(FragileReader, "committed", silent_on_the_first)
 
     with running(log, stage):
         until(lambda: stage.seen == ["x", "y", "z"])
@@ -224,7 +224,7 @@ def test_a_partition_whose_commit_cannot_be_read_keeps_no_other_from_beginning(s
 
 
 def test_nothing_of_a_new_partition_begins_before_its_note_is_kept(store):
-    log, stage = MemoryLog(store), HandStage()
+    log, stage = FragileLog(store), HandStage()
     log.commit_answers.extend([False] * 1000)
 
     with running(log, stage):

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tests.fault.memory_log import Crash, MemoryLog, Store
+from tests.fault.fragile_log import Crash, FragileLog, Store
 from tests.fault.worker_fakes import (
     BRISK,
     HandStage,
@@ -63,7 +63,7 @@ def _is_all_said(store: Store) -> bool:
 
 def _survives(store: Store, stage: KillingStage, settings: StreamSettings) -> bool:
     """Run one worker until all has an outcome; False when it died before."""
-    log = MemoryLog(store)
+    log = FragileLog(store)
     worker = Worker(log, stage, settings, metrics=RecordingMetrics(), name="w")
 
     def on_poll() -> None:
@@ -178,7 +178,7 @@ def _careful_store(note: Note = _CAREFUL) -> Store:
 def test_suspects_are_tried_one_by_one_with_nothing_beside_them():
     store, stage = _careful_store(), HandStage()
 
-    with running(MemoryLog(store), stage):
+    with running(FragileLog(store), stage):
         for video_id in ("a0", "a1", "a2"):
             until(partial(stage.has_seen, video_id))
             assert stage.num_open == 1
@@ -198,7 +198,7 @@ def test_suspects_are_tried_one_by_one_with_nothing_beside_them():
 
 def test_a_suspect_is_not_begun_before_the_note_about_it_is_kept():
     store, stage = _careful_store(), HandStage()
-    log = MemoryLog(store)
+    log = FragileLog(store)
 
     with running(log, stage):
         until(lambda: "a0" in stage.seen)
@@ -211,7 +211,7 @@ def test_a_suspect_is_not_begun_before_the_note_about_it_is_kept():
 
 def test_a_rebalance_while_a_suspect_is_alone_convicts_nobody():
     store, stage = _careful_store(), HandStage()
-    log, next_stage = MemoryLog(store), InstantStage()
+    log, next_stage = FragileLog(store), InstantStage()
 
     with running(log, stage):
         until(lambda: "a0" in stage.seen)
@@ -220,7 +220,7 @@ def test_a_rebalance_while_a_suspect_is_alone_convicts_nobody():
         note = decode_note(store.commits[partition()].note, 0)
         assert (note.is_running, note.alone, note.num_crashes) == (False, None, 3)
 
-    with running(MemoryLog(store), next_stage):
+    with running(FragileLog(store), next_stage):
         until(store.is_all_committed)
 
     assert store.of(DEAD_LETTERS) == []
@@ -231,7 +231,7 @@ def test_suspects_that_are_gone_hold_up_the_others_only_for_a_while(monkeypatch)
     store = _careful_store(Note(num_crashes=3, highest=9))
     stage = InstantStage()
 
-    with running(MemoryLog(store), stage):
+    with running(FragileLog(store), stage):
         until(store.is_all_committed)
         put_uploads(store, "b2", index=1)
         until(lambda: "b2" in stage.seen)
@@ -247,7 +247,7 @@ def test_the_first_record_behind_the_suspects_ends_the_careful_time():
         offset=0, note=encode_note(Note(num_crashes=3, highest=9), 0)
     )
 
-    with running(MemoryLog(store), InstantStage()):
+    with running(FragileLog(store), InstantStage()):
         until(store.is_all_committed)
 
     assert decode_note(store.commits[partition()].note, 21).num_crashes == 0

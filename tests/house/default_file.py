@@ -20,13 +20,21 @@ def default_file() -> str:
     rooms = field_docs(Settings)
     parts = [_HEAD]
     for room in dataclasses.fields(Settings):
-        parts.append(f"[{room.name}]\n{_comment(rooms[room.name])}")
-        settings = getattr(Settings(), room.name)
-        docs = field_docs(type(settings))
-        for field in dataclasses.fields(settings):
-            value = _written(getattr(settings, field.name))
-            parts.append(f"{_comment(docs[field.name])}#{field.name} = {value}\n")
+        parts += _table(room.name, rooms[room.name], getattr(Settings(), room.name))
     return "\n".join(parts)
+
+
+def _table(name: str, doc: str, settings: Any) -> list[str]:
+    """Write the settings of a room, then the tables inside it."""
+    docs, inner = field_docs(type(settings)), []
+    parts = [f"[{name}]\n{_comment(doc)}"]
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if dataclasses.is_dataclass(value):
+            inner += _table(f"{name}.{field.name}", docs[field.name], value)
+        else:
+            parts.append(f"{_comment(docs[field.name])}#{field.name} = {_written(value)}\n")
+    return parts + inner
 
 
 def _comment(text: str) -> str:

@@ -1,5 +1,8 @@
 """Laws of the alignment."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -106,6 +109,41 @@ def test_shifting_a_reference_shifts_its_matches(seed, shift, first_s):
     assert [m.query for m in one] == pytest.approx([m.query for m in other])
     assert [m.ref.start_s + by_s for m in one] == pytest.approx([m.ref.start_s for m in other])
     assert [m.score for m in one] == pytest.approx([m.score for m in other], abs=1e-4)
+
+
+@given(seed=seeds, name=st.sampled_from(NAMES), bias=st.floats(-0.4, 0.2))
+@settings(max_examples=60, deadline=None)
+def test_a_bias_of_all_rows_finds_what_the_floor_moved_by_it_does(seed, name, bias):
+    rng = np.random.default_rng(seed)
+    ref = _descriptors("r", _rows(rng, 50))
+    copied = _unit(ref.features[15:35] + 0.1 * _rows(rng, 20))
+    query = _descriptors("q", np.concatenate([_rows(rng, 9), copied, _rows(rng, 9)]))
+    moved = replace(query, score_bias=np.full(len(query), bias, np.float32))
+
+    plain = _align(query, ref, aligner=name, min_score=-np.inf)
+    biased = _align(moved, ref, aligner=name, min_score=-np.inf, min_similarity=0.7 + bias)
+
+    assert len(plain) == len(biased) == 1
+    for side in ("query", "ref"):
+        one, other = getattr(plain[0], side), getattr(biased[0], side)
+        assert (one.start_s, one.end_s) == pytest.approx((other.start_s, other.end_s), abs=1e-6)
+
+
+@given(seed=seeds)
+@settings(max_examples=30, deadline=None)
+def test_a_lower_bias_makes_a_match_less_sure(seed):
+    rng = np.random.default_rng(seed)
+    ref = _descriptors("r", _rows(rng, 40))
+    copied = _unit(ref.features[10:30] + 0.3 * _rows(rng, 20))
+    query = _descriptors("q", np.concatenate([_rows(rng, 5), copied]))
+
+    scores = []
+    for bias in (0.05, 0.0, -0.05, -0.15):
+        moved = replace(query, score_bias=np.full(len(query), bias, np.float32))
+        (found,) = _align(moved, ref, min_similarity=0.5, min_score=-np.inf)
+        scores.append(found.score)
+
+    assert all(one > other for one, other in pairwise(scores))
 
 
 @given(seed=seeds, rate_hz=st.sampled_from([1.0, 2.0, 3.0]))

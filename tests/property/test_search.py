@@ -20,7 +20,6 @@ from vcd.search import (
     SearchSettings,
     best_pairs,
     open_index,
-    within_budget,
 )
 
 Hits = dict[tuple[int, str, int], float]
@@ -194,46 +193,3 @@ def test_what_is_said_of_a_pair_does_not_depend_on_the_others(seed, num_hits):
         accepted = [one for one in said_of(whole)[0] if one[0].ref_id == ref_id]
         assert accepted == said_of(alone)[0]
         assert [one for one in whole.rejected if one.ref_id == ref_id] == list(alone.rejected)
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    seed=st.integers(0, 2**31),
-    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=4),
-    max_hits=st.integers(0, 150),
-    num_chunks=st.integers(1, 6),
-)
-def test_a_budget_keeps_the_best_or_all_whatever_the_chunks(seed, sizes, max_hits, num_chunks):
-    rng = np.random.default_rng(seed)
-    queries = [random_hits(rng, size, f"q{i}") for i, size in enumerate(sizes)]
-    wanted = sorted(
-        (-score, hits.query_id, ref_ordinal, query_row, ref_row)
-        for hits in queries
-        for score, ref_ordinal, query_row, ref_row in zip(
-            hits.score.tolist(),
-            hits.ref_ordinal.tolist(),
-            hits.query_row.tolist(),
-            hits.ref_row.tolist(),
-            strict=True,
-        )
-    )[:max_hits]
-    chunks = [
-        chunk
-        for hits in queries
-        for chunk in in_chunks(hits, rng.integers(0, num_chunks, len(hits)))
-    ]
-
-    kept = within_budget([chunks[i] for i in rng.permutation(len(chunks))], max_hits=max_hits)
-
-    found = sorted(
-        (-score, hits.query_id, ref_ordinal, query_row, ref_row)
-        for hits in kept
-        for score, ref_ordinal, query_row, ref_row in zip(
-            hits.score.tolist(),
-            hits.ref_ordinal.tolist(),
-            hits.query_row.tolist(),
-            hits.ref_row.tolist(),
-            strict=True,
-        )
-    )
-    assert found == wanted

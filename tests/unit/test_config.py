@@ -39,6 +39,20 @@ def test_a_flag_that_was_not_given_changes_nothing(config):
     assert load_settings(config, {"align.min_frames": None}).align.min_frames == 4
 
 
+@pytest.mark.parametrize(
+    ("flags", "variable"),
+    [({"align.min_score": float("nan")}, None), ({}, "nan")],
+    ids=["flag", "environment"],
+)
+def test_no_setting_is_no_number(flags, variable, monkeypatch):
+    """Every comparison with NaN is false: each match would be rejected without a word."""
+    if variable is not None:
+        monkeypatch.setenv("VCD_ALIGN__MIN_SCORE", variable)
+
+    with pytest.raises(SetupError, match=r"align\.min_score: wanted a number, got nan"):
+        load_settings(None, flags)
+
+
 def test_the_environment_can_say_none(monkeypatch):
     monkeypatch.setenv("VCD_MEDIA__NUM_CHILDREN", "null")
 
@@ -126,11 +140,38 @@ def test_settings_without_effect_on_a_match_exist_and_leave_the_digest_alone():
 
 
 @pytest.mark.parametrize(
+    ("changes", "factory", "digest"),
+    [({}, "Flat", "70e155cd0788c383"), ({"align.min_frames": 5}, "IVF64,Flat", "581a3bb2c25ef80f")],
+)
+def test_without_a_fit_the_digest_is_what_it_was_before_there_were_fits(changes, factory, digest):
+    """Another digest has every video checked again: let it change only when matches do."""
+    assert settings_digest(load_settings(None, changes), factory=factory) == digest
+
+
+def test_what_only_another_aligner_obeys_leaves_the_digest_alone():
+    step = {"align.published_network.max_step": 7}
+    published = {"align.aligner": "vcsl_temporal_network"}
+
+    assert settings_digest(load_settings(None, step)) == settings_digest(Settings())
+    one, other = (load_settings(None, each) for each in (published, published | step))
+    assert settings_digest(one) != settings_digest(other)
+
+
+@pytest.mark.parametrize(
     ("key", "value"),
     [("align.min_frames", 5), ("search.min_pair_hits", 3), ("media.max_side_px", 4096)],
 )
 def test_any_other_setting_changes_the_digest(key, value):
     assert settings_digest(load_settings(None, {key: value})) != settings_digest(Settings())
+
+
+def test_a_fit_enters_the_digest_by_its_own_and_not_by_the_settings_that_led_to_it():
+    moved = load_settings(None, {"fit.background": "b.npz", "fit.weight": 1.0})
+
+    assert settings_digest(moved) == settings_digest(Settings())
+    digests = {settings_digest(Settings(), fit_digest=each) for each in (None, "a" * 64, "b" * 64)}
+    assert len(digests) == 3
+    assert settings_digest(Settings()) in digests
 
 
 def test_the_digest_does_not_depend_on_how_a_number_was_given(monkeypatch):

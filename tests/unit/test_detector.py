@@ -1,5 +1,6 @@
 """The detector as a whole, on made descriptors: no decoder, no network."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,10 +13,12 @@ from vcd.core import (
     DescriptorSpace,
     Examination,
     Interval,
+    SetupError,
     Skipped,
     Timeline,
     Video,
 )
+from vcd.descriptors import Fit, FitSettings, fit_background
 from vcd.detector import Detector, uninformative_stretches
 from vcd.search import ExactIndex, SearchSettings
 
@@ -93,6 +96,74 @@ def test_another_reference_does_not_change_a_match(detector, refs, rng):
     ]
 
     assert reports[0].matches == reports[1].matches
+
+
+def _background(rng, num):
+    return [_descriptors(f"b{number}", _unit(rng, 1)) for number in range(num)]
+
+
+def test_a_fit_prepares_the_query_for_search_and_alignment(detector, refs, rng):
+    query = _descriptors("q", np.concatenate([_unit(rng, 8), refs["r1"][15:27]]))
+    fit = fit_background(_background(rng, 80), FitSettings())
+    prepared = ExactIndex(fit.prepare_ref(_descriptors(*ref)) for ref in refs.items())
+
+    report = replace(detector, fit=fit).match(_examination("q", 10.0), query, prepared)
+
+    (match,) = report.matches
+    assert (match.ref_id, match.query) == ("r1", Interval(4.0, 10.0))
+    assert report.space == fit.fitted_space
+
+
+def test_frames_like_the_background_are_no_hits_with_a_fit(detector, rng):
+    common, background = _unit(rng, 1), _background(rng, 80)
+    query, ref = _unit(rng, 20), _unit(rng, 20)
+    query[5:15] = ref[5:15] = common
+    index = ExactIndex([_descriptors("r", ref)])
+    seen = [*background, _descriptors("common", common)]
+    settings = FitSettings(drop_lowest_variance=False)
+
+    def found(fit):
+        made = replace(detector, align=replace(detector.align, min_score=0.2), fit=fit)
+        return made.match(_examination("q", 10.0), _descriptors("q", query), index)
+
+    assert found(fit_background(background, settings)).matches
+    report = found(fit_background(seen, settings))
+    assert (report.matches, report.rejected) == ((), ())
+
+
+def test_what_is_sampled_more_densely_is_prepared_too(detector, refs, rng):
+    fit = fit_background(_background(rng, 80), FitSettings(drop_lowest_variance=False, offset=0.1))
+    index = ExactIndex([_descriptors("r1", refs["r1"])])
+    rows = _unit(rng, 30)
+    rows[8:20] = refs["r1"][15:27]
+    asked = []
+
+    class Watched(Fit):
+        def prepare_query(self, query):
+            asked.append(query.video_id)
+            return super().prepare_query(query)
+
+    def denser(interval, rate_hz):
+        num = round(interval.length_s * rate_hz)
+        starts_s = interval.start_s + np.arange(num) / rate_hz
+        timeline = Timeline.from_starts(starts_s, end_s=interval.end_s)
+        return Descriptors.from_frames("dense", timeline, _unit(rng, num), SPACE)
+
+    watched = Watched(space=fit.space, score_norm=fit.score_norm)
+    finer = replace(detector, align=AlignSettings(), fit=watched)
+    finer.match(_examination("q", 15.0), _descriptors("q", rows), index, denser=denser)
+
+    assert asked == ["q", "dense", "dense"]
+
+
+def test_an_index_that_was_not_prepared_by_the_fit_is_refused(detector, refs, rng):
+    fit = fit_background(_background(rng, 80), FitSettings())
+    raw = ExactIndex([_descriptors("r1", refs["r1"])])
+
+    with pytest.raises(SetupError, match="q: the index holds descriptors of"):
+        replace(detector, fit=fit).match(
+            _examination("q", 5.0), _descriptors("q", _unit(rng, 10)), raw
+        )
 
 
 def test_a_refused_query_says_so_and_searches_nothing(detector, refs):

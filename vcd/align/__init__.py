@@ -3,8 +3,9 @@
 from vcd.align.aligners import make_aligner
 from vcd.align.dynamic_programming import DynamicProgramming
 from vcd.align.hough import HoughVoting
+from vcd.align.published_network import PublishedNetwork
 from vcd.align.segments import PairAlignment, align_pair
-from vcd.align.settings import AlignerName, AlignSettings
+from vcd.align.settings import AlignerName, AlignSettings, PublishedNetworkSettings
 from vcd.align.temporal_network import TemporalNetwork
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "DynamicProgramming",
     "HoughVoting",
     "PairAlignment",
+    "PublishedNetwork",
+    "PublishedNetworkSettings",
     "TemporalNetwork",
     "align_pair",
     "make_aligner",

@@ -2,6 +2,7 @@
 
 from vcd.align.dynamic_programming import DynamicProgramming
 from vcd.align.hough import HoughVoting
+from vcd.align.published_network import PublishedNetwork
 from vcd.align.settings import AlignSettings
 from vcd.align.temporal_network import TemporalNetwork
 from vcd.core.protocols import Aligner
@@ -21,4 +22,6 @@ def make_aligner(settings: AlignSettings) -> Aligner:
         return HoughVoting(settings)
     if settings.aligner == "dynamic_programming":
         return DynamicProgramming(settings)
+    if settings.aligner == "vcsl_temporal_network":
+        return PublishedNetwork(settings.published_network)
     raise ValueError(f"no aligner is called {settings.aligner!r}")

@@ -9,7 +9,7 @@ speed 1 fits as well, it is taken. P cells.
 import numpy as np
 from numpy.typing import NDArray
 
-from vcd.align.frames import FrameView
+from vcd.align.frames import FrameView, score_cells
 from vcd.align.paths import Line
 from vcd.align.settings import AlignSettings
 
@@ -53,8 +53,7 @@ def _profile(
 ) -> NDArray[np.float64]:
     """``(P, 3)`` similarity of each row with its column and that column's neighbours."""
     around = np.clip(cols[:, None] + np.array([-1, 0, 1]), 0, len(ref) - 1)
-    similarity = np.einsum("pd,pkd->pk", query.features_TD[rows], ref.features_TD[around])
-    profile: NDArray[np.float64] = similarity.astype(np.float64)
+    profile: NDArray[np.float64] = score_cells(query, ref, rows, around).astype(np.float64)
     return profile
 
 

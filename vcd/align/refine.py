@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vcd.align.frames import FrameView
+from vcd.align.frames import FrameView, score_cells
 from vcd.align.lines import fit_time_line
 from vcd.align.paths import Line
 from vcd.align.settings import AlignSettings
@@ -118,9 +118,9 @@ def _profile(ends: _Ends, view: FrameView, instants_s: NDArray[np.float64]) -> N
     nearest = np.searchsorted(ref_s, ends.line.ref_at(instants_s))
     around = nearest[:, None] + np.array([-2, -1, 0, 1])
     exists = (around >= 0) & (around < len(ends.ref))
-    columns = ends.ref.features_TD[np.clip(around, 0, len(ends.ref) - 1)]
-    similarity = np.einsum("kd,kjd->kj", view.features_TD, columns)
-    best: NDArray[np.float64] = np.where(exists, similarity, -1.0).max(axis=1).astype(np.float64)
+    columns = np.clip(around, 0, len(ends.ref) - 1)
+    score = score_cells(view, ends.ref, np.arange(len(view)), columns)
+    best: NDArray[np.float64] = np.where(exists, score, -1.0).max(axis=1).astype(np.float64)
     return best
 
 

@@ -5,7 +5,8 @@
     score       = evidence / (evidence + score_scale)
 
 w is what each matching cell has above the noise floor, K how alike the matched
-frames are among themselves, on whichever side they are more alike. Two still
+frames are among themselves, on whichever side they are more alike: by their raw similarity,
+which no score normalization moves. Two still
 shots that look alike are one observation, however long they last. Everything
 depends on this pair alone. docs/design/align.md has the reasons and numbers.
 P cells, D dimensions.
@@ -41,6 +42,7 @@ class Evidence:
 def weigh(
     query_PD: NDArray[np.float32],
     ref_PD: NDArray[np.float32],
+    score_P: NDArray[np.float32],
     num_rows: int,
     settings: AlignSettings,
 ) -> Evidence:
@@ -49,11 +51,11 @@ def weigh(
     Args:
         query_PD: ``(P, D)`` query descriptors of the cells, ``P >= 1``.
         ref_PD: ``(P, D)`` ref descriptors of the cells.
+        score_P: ``(P,)`` what each cell scores: its inner product and the bias of its query frame.
         num_rows: query frames from the first to the last cell, matching or not.
         settings: the noise floor, and the scale of the score.
     """
-    similarity = np.einsum("pd,pd->p", query_PD, ref_PD)
-    weights = cell_weights(similarity, settings.min_similarity).astype(np.float64)
+    weights = cell_weights(score_P, settings.min_similarity).astype(np.float64)
     strength = float(weights.sum()) / max(num_rows, len(weights))
     if len(weights) > settings.max_score_frames:
         kept = np.linspace(0, len(weights) - 1, settings.max_score_frames).round().astype(np.int64)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcd.align.aligners import make_aligner
-from vcd.align.frames import FrameView, hit_views
+from vcd.align.frames import FrameView, hit_views, score_block, score_cells
 from vcd.align.paths import box_of_path
 from vcd.align.refine import refine_bounds
 from vcd.align.score import weigh
@@ -107,7 +107,7 @@ def _stretches(
     for query_view, ref_view, hits in hit_views(query, ref, tally):
         scaled = _in_frames(settings, query_view, ref_view)
         aligner = make_aligner(scaled)
-        boxes = align_tiles(query_view.features_TD, ref_view.features_TD, hits, aligner, scaled)
+        boxes = align_tiles(query_view, ref_view, hits, aligner, scaled)
         for box in boxes:
             core = _matching_core(query_view, ref_view, box.path, settings)
             stretches.append(_weighed(query_view, ref_view, core, settings))
@@ -135,7 +135,7 @@ def _matching_core(
 
     A weak stretch between two strong ones stays.
     """
-    similarity = np.einsum("pd,pd->p", query.features_TD[path[:, 0]], ref.features_TD[path[:, 1]])
+    similarity = _scores(query, ref, path)
     floor = settings.min_similarity
     level = floor + _CORE_LEVEL * (float(np.quantile(similarity, 0.9)) - floor)
     total = np.concatenate([[0.0], np.cumsum(similarity - level, dtype=np.float64)])
@@ -145,6 +145,11 @@ def _matching_core(
     return path[first:stop] if stop - first >= settings.min_frames else path
 
 
+def _scores(query: FrameView, ref: FrameView, path: NDArray[np.int64]) -> NDArray[np.float32]:
+    """``(P,)`` what each cell of a path scores."""
+    return score_cells(query, ref, path[:, 0], path[:, 1:])[:, 0]
+
+
 def _weighed(
     query: FrameView, ref: FrameView, path: NDArray[np.int64], settings: AlignSettings
 ) -> _Stretch:
@@ -152,6 +157,7 @@ def _weighed(
     evidence = weigh(
         query.features_TD[path[:, 0]],
         ref.features_TD[path[:, 1]],
+        _scores(query, ref, path),
         box.q_stop - box.q_first,
         settings,
     )
@@ -167,8 +173,9 @@ def _around_best_hit(
     query_view = FrameView.of(query, int(query.view[tally.query_row[0]]))
     ref_view = FrameView.of(ref, int(ref.view[tally.ref_row[0]]))
     best = _weighed(query_view, ref_view, np.array([[query_frame, ref_frame]]), settings)
-    along_query = query_view.features_TD @ ref_view.features_TD[ref_frame]
-    along_ref = ref_view.features_TD @ query_view.features_TD[query_frame]
+    at_query, at_ref = (slice(frame, frame + 1) for frame in (query_frame, ref_frame))
+    along_query = score_block(query_view, ref_view, slice(None), at_ref)[:, 0]
+    along_ref = score_block(query_view, ref_view, at_query, slice(None))[0]
     floor = (float(along_query[query_frame]) + settings.min_similarity) / 2
     q_first, q_stop = _run_around(along_query >= floor, query_frame)
     r_first, r_stop = _run_around(along_ref >= floor, ref_frame)

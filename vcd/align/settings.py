@@ -1,11 +1,46 @@
 """What an alignment can be told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["AlignSettings", "AlignerName"]
+__all__ = ["AlignSettings", "AlignerName", "PublishedNetworkSettings"]
 
-AlignerName = Literal["temporal_network", "hough", "dynamic_programming"]
+AlignerName = Literal["temporal_network", "hough", "dynamic_programming", "vcsl_temporal_network"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedNetworkSettings:
+    """What VCSL's temporal network is published with, by its own names; VSC2022 differs in two.
+
+    Only the aligner ``vcsl_temporal_network`` looks at them.
+    """
+
+    max_step: int = 10
+    """A step of a path is shorter than this on both axes, in frames (VSC2022: 5). Larger: longer
+    gaps are bridged, and segments start earlier before the copied one."""
+
+    top_k: int = 5
+    """Cells of each query frame that are looked at, the most similar ones. Larger: slower."""
+
+    max_path: int = 10
+    """Longest paths looked for after the first. Larger: more segments of one pair."""
+
+    min_sim: float = 0.2
+    """Least similarity of the cell that a step reaches, and of a path over its mean length.
+    Larger: fewer chance paths."""
+
+    min_length: int = 5
+    """Both sides of a box are longer than this, last index less first (VSC2022: 4, which is six
+    frames). Larger: fewer short segments."""
+
+    max_iou: float = 0.3
+    """A box that shares this part or more with one found before is dropped. Larger: more boxes."""
+
+    def __post_init__(self) -> None:
+        if self.max_step < 2 or min(self.top_k, self.max_path + 1, self.min_length + 1) < 1:
+            raise ValueError(f"max_step must be 2 or more, top_k 1, the others 0: {self}")
+        if not (0.0 <= self.min_sim < 1.0 and self.max_iou > 0.0):
+            raise ValueError(f"wanted min_sim in [0, 1) and max_iou above 0, got {self}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +122,9 @@ class AlignSettings:
     max_score_frames: int = 128
     """Most frames of a match that the score looks at, evenly spread. Larger: slower, no other
     effect once every shot has been seen."""
+
+    published_network: PublishedNetworkSettings = field(default_factory=PublishedNetworkSettings)
+    """What the aligner ``vcsl_temporal_network`` obeys; the others do not look at it."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.min_similarity < 1.0:

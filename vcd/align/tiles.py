@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vcd.align.frames import FrameView, score_block
 from vcd.align.paths import box_of_path
 from vcd.align.settings import AlignSettings
 from vcd.core.protocols import Aligner, ScoredBox
@@ -77,8 +78,8 @@ class _Grid:
 
 
 def align_tiles(
-    query_QD: NDArray[np.float32],
-    ref_RD: NDArray[np.float32],
+    query: FrameView,
+    ref: FrameView,
     hits: NDArray[np.int64],
     aligner: Aligner,
     settings: AlignSettings,
@@ -86,20 +87,21 @@ def align_tiles(
     """Find the copied stretches of one pair of views.
 
     Args:
-        query_QD: ``(Q, D)`` query frames.
-        ref_RD: ``(R, D)`` ref frames; may be memory-mapped.
+        query: Q frames of the video asked about.
+        ref: R frames of the reference; may be memory-mapped.
         hits: ``(K, 2)`` frames of the pair's best hits, best first.
         aligner: looks at one tile at a time.
         settings: how large a tile may be, and how many there may be.
     """
-    grid = _Grid.over(len(query_QD), len(ref_RD), settings.max_cells)
+    grid = _Grid.over(len(query), len(ref), settings.max_cells)
     if grid.num_tiles(0) == grid.num_tiles(1) == 1:
-        return aligner.align(query_QD @ ref_RD.T)
+        return aligner.align(score_block(query, ref, slice(None), slice(None)))
 
     def align_tile(tile: tuple[int, int]) -> list[_Fragment]:
         q_first, q_stop = grid.span(tile[0], 0)
         r_first, r_stop = grid.span(tile[1], 1)
-        boxes = aligner.align(query_QD[q_first:q_stop] @ ref_RD[r_first:r_stop].T)
+        q_rows, r_cols = slice(q_first, q_stop), slice(r_first, r_stop)
+        boxes = aligner.align(score_block(query, ref, q_rows, r_cols))
         origin = np.array([q_first, r_first])
         return [_Fragment(tile=tile, path=b.path + origin, score=b.score) for b in boxes]
 

@@ -1,5 +1,12 @@
 """Records, time, errors and seams: numpy and the standard library only."""
 
+from vcd.core.calibration import (
+    Calibration,
+    calibration_from_document,
+    calibration_to_document,
+    decode_calibration,
+    encode_calibration,
+)
 from vcd.core.codec import (
     MATCH_COLUMNS,
     REPORT_SCHEMA_VERSION,
@@ -36,6 +43,7 @@ __all__ = [
     "REPORT_SCHEMA_VERSION",
     "Aligner",
     "Box",
+    "Calibration",
     "Denser",
     "DescriptorSpace",
     "Descriptors",
@@ -58,8 +66,12 @@ __all__ = [
     "VcdError",
     "Video",
     "blocked_similarity",
+    "calibration_from_document",
+    "calibration_to_document",
+    "decode_calibration",
     "decode_matches",
     "decode_report",
+    "encode_calibration",
     "encode_matches",
     "encode_report",
     "max_similarity",

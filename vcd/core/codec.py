@@ -24,6 +24,7 @@ from vcd.core.timeline import Interval
 __all__ = [
     "MATCH_COLUMNS",
     "REPORT_SCHEMA_VERSION",
+    "csv_name",
     "decode_matches",
     "decode_report",
     "encode_matches",
@@ -135,7 +136,7 @@ def encode_matches(matches: Iterable[Match]) -> str:
     for match in matches:
         bounds = (match.query.start_s, match.query.end_s, match.ref.start_s, match.ref.end_s)
         numbers = (repr(float(value)) for value in (*bounds, match.score))
-        lines.append(",".join((_quoted(match.query_id), _quoted(match.ref_id), *numbers)))
+        lines.append(",".join((csv_name(match.query_id), csv_name(match.ref_id), *numbers)))
     return "\n".join(lines) + "\n"
 
 
@@ -262,7 +263,7 @@ def _skipped_from_document(document: Mapping[str, Any]) -> Skipped:
     return Skipped(interval=_interval_from_document(document), reason=_text(document["reason"]))
 
 
-def _quoted(name: str) -> str:
+def csv_name(name: str) -> str:
     """Quote a name where CSV needs it; `csv.writer` would leave a lone carriage return bare."""
     if not any(special in name for special in ',"\r\n'):
         return name

@@ -38,7 +38,7 @@ class FrameHits:
         query_row: ``(K,)`` int64, row of the query's features.
         ref_ordinal: ``(K,)`` int64, position in ``ref_ids``.
         ref_row: ``(K,)`` int64, row of that reference's features.
-        score: ``(K,)`` float32 inner products.
+        score: ``(K,)`` float32 inner products, plus the score bias of the query's row.
     """
 
     query_id: str

@@ -37,7 +37,10 @@ class Index(Protocol):
         ...
 
     def hits(self, query: Descriptors, *, min_score: float) -> Iterator[FrameHits]:
-        """Find every pair of frames at least this similar, in bounded chunks."""
+        """Find every pair of frames that scores at least this much, in bounded chunks.
+
+        The score of a pair is the inner product of its rows plus the query row's ``score_bias``.
+        """
         ...
 
     def descriptors(self, ref_id: str) -> Descriptors:
@@ -85,6 +88,7 @@ class Aligner(Protocol):
         """Find the copied stretches of one matrix; never changes it.
 
         Args:
-            similarity_QR: ``(Q, R)`` float32 inner products; 0 where a frame has no evidence.
+            similarity_QR: ``(Q, R)`` float32 inner products, plus the score bias of the query's
+                row; 0 where a frame has no evidence.
         """
         ...

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vcd.core import SetupError
-from vcd.descriptors.settings import SpaceProfile
+from vcd.core import InputError, SetupError
+from vcd.descriptors.settings import FitSettings, SpaceProfile
+from vcd.descriptors.store_format import DescriptorRows, open_rows
 from vcd.descriptors.weights import BUNDLED_NAME
 from vcd.descriptors.weights_cache import digest_weights
 
-__all__ = ["BundledCard", "bundled_card"]
+__all__ = ["BundledCard", "bundled_background", "bundled_card"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class BundledCard:
         preprocessing: as ``skew_160``.
         sha256: digest of each file, by its name.
         profile: what a similarity means.
+        default_fit: what is fitted to their background set unless somebody says otherwise; None
+            fits nothing. Measured in ``docs/design/fit.md``.
     """
 
     folder: Path
@@ -33,6 +36,7 @@ class BundledCard:
     preprocessing: str
     sha256: Mapping[str, str]
     profile: SpaceProfile
+    default_fit: FitSettings | None
 
     def file(self, suffix: str) -> Path:
         """Path of one of the files, once its digest has been checked.
@@ -62,6 +66,7 @@ def bundled_card(folder: Path | None = None) -> BundledCard:
     path = folder / f"{BUNDLED_NAME}.json"
     try:
         stated: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        default_fit = stated.get("default_fit")
         return BundledCard(
             folder=folder,
             trunk=str(stated["trunk"]),
@@ -71,9 +76,26 @@ def bundled_card(folder: Path | None = None) -> BundledCard:
             profile=SpaceProfile(
                 **{name: float(limit) for name, limit in stated["thresholds"].items()}
             ),
+            default_fit=FitSettings(**default_fit) if default_fit is not None else None,
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise SetupError(
             f"{path}: the card of the bundled weights is missing or incomplete ({error!r}): "
             "install the package again"
         ) from error
+
+
+def bundled_background(folder: Path | None = None) -> DescriptorRows:
+    """Open the background set of the bundled weights: photographs that they were trained on.
+
+    Args:
+        folder: None for the one inside the package.
+
+    Raises:
+        SetupError: it is missing, damaged, or of another release.
+    """
+    path = bundled_card(folder).file("background.npz")
+    try:
+        return open_rows(path)
+    except InputError as error:
+        raise SetupError(f"{error}: install the package again") from error

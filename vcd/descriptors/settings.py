@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["DescribeSettings", "PullSettings", "SpaceProfile"]
+__all__ = ["DescribeSettings", "FitSettings", "PullSettings", "SpaceProfile"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,59 @@ class PullSettings:
             raise ValueError(f"num_attempts must be at least 1, got {self.num_attempts}")
         if self.timeout_s <= 0 or self.first_wait_s < 0:
             raise ValueError(f"not a time to wait: {self.timeout_s=} {self.first_wait_s=}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitSettings:
+    """What is fitted on a background set, and how; the defaults are VSC2022's baseline.
+
+    ``docs/design/fit.md`` has the formulas. SSCD's ``1.0[0,2]`` is ``weight = 1.0``,
+    ``stop_neighbour = 3``, ``drop_lowest_variance = false``.
+    """
+
+    background: str = "auto"
+    """``auto`` takes the fit that the index was calibrated with, else what the default weights are
+    fitted with when nobody says otherwise (``default_fit`` of their card); ``bundled`` fits these
+    settings to the background that ships with them; ``none`` takes none; else a file: descriptors,
+    to which these settings are fitted, or a fit that was written before."""
+
+    whitening_dim: int | None = None
+    """Project to so many whitened dimensions (PCA), instead of dropping one; fewer are faster and
+    lose detail. None, the default, whitens nothing."""
+
+    drop_lowest_variance: bool = True
+    """Whether the dimension that varies least over the background is left out. It has no say where
+    ``whitening_dim`` is given."""
+
+    weight: float = 1.2
+    """How much of a query frame's similarity to the background is taken from its scores; larger
+    trusts frames that resemble the background less, 0 leaves all scores as they were."""
+
+    first_neighbour: int = 0
+    """Rank of the first of the nearest background rows whose mean counts; 0 is the nearest. Larger
+    passes over background rows that may be copies after all."""
+
+    stop_neighbour: int = 1
+    """Rank after the last one that counts; more rows make the mean steadier and lower."""
+
+    offset: float | None = None
+    """Added to every score, so that thresholds keep their meaning; it changes no ranking. None,
+    the default, is measured: what leaves the median row of the background its scores."""
+
+    def __post_init__(self) -> None:
+        if not self.background:
+            raise ValueError("background must be auto, bundled, none or a file, got nothing")
+        if self.whitening_dim is not None and self.whitening_dim < 1:
+            raise ValueError(f"whitening_dim must be at least 1, got {self.whitening_dim}")
+        if not (np.isfinite(self.weight) and self.weight >= 0):
+            raise ValueError(f"weight must be a finite number of at least 0, got {self.weight}")
+        if not 0 <= self.first_neighbour < self.stop_neighbour:
+            raise ValueError(
+                "wanted ranks 0 <= first_neighbour < stop_neighbour, "
+                f"got {self.first_neighbour} and {self.stop_neighbour}"
+            )
+        if self.offset is not None and not np.isfinite(self.offset):
+            raise ValueError(f"offset must be a finite number, got {self.offset}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

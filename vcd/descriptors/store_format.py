@@ -1,7 +1,8 @@
 """What a descriptor file must look like, and how its rows become videos.
 
-Files of other programs are welcome: half precision, instants instead of stretches, no ``view``
-and no ``space``. What cannot be understood without guessing is refused with a sentence.
+Files of other programs are welcome: half precision, instants instead of stretches, integers for
+ids, no ``view`` and no ``space``. What cannot be understood without guessing is refused with a
+sentence.
 """
 
 import json
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from vcd.core import Descriptors, DescriptorSpace, InputError, Timeline
 
-__all__ = ["UNKNOWN_SPACE", "DescriptorRows", "descriptors_from", "open_rows"]
+__all__ = ["UNKNOWN_SPACE", "DescriptorRows", "descriptors_from", "open_arrays", "open_rows"]
 
 UNKNOWN_SPACE = "unknown"
 """Name and fingerprint of the space of a file that does not say what made it."""
@@ -34,7 +35,7 @@ class DescriptorRows:
 
     Attributes:
         path: of the file.
-        video_ids: ``(N,)`` text, each id in one run.
+        video_ids: ``(N,)`` text, each id in one run; integers are their digits, ``100001``.
         features: ``(N, D)`` float32 or float16, finite.
         timestamps: ``(N, 2)`` float64 seconds, or ``(N,)`` instants.
         view: ``(N,)`` integers, or None when the file does not say.
@@ -57,15 +58,11 @@ def open_rows(path: Path) -> DescriptorRows:
     Raises:
         InputError: it is no descriptor file, or is damaged; says what was wanted and found.
     """
-    arrays = _arrays(path)
+    arrays = open_arrays(path)
     missing = {"video_ids", "features", "timestamps"} - set(arrays)
     if missing:
         raise InputError(f"{path}: a descriptor file needs {', '.join(sorted(missing))}")
-    video_ids, features = arrays["video_ids"], arrays["features"]
-    if video_ids.ndim != 1 or video_ids.dtype.kind != "U":
-        raise InputError(
-            f"{path}: video_ids must be (N,) text, got {video_ids.shape} {video_ids.dtype}"
-        )
+    video_ids, features = _ids(path, arrays["video_ids"]), arrays["features"]
     _check_features(path, video_ids, features)
     _check_per_row(path, arrays)
     return DescriptorRows(
@@ -110,13 +107,21 @@ def descriptors_from(rows: DescriptorRows, first: int, stop: int) -> Descriptors
 
 
 def _timeline(start_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> Timeline:
-    if (start_s < end_s).any():
+    if (start_s != end_s).any():
         return Timeline(start_s=start_s, end_s=end_s)
     step_s = float(np.median(np.diff(start_s))) if len(start_s) > 1 else 1.0
     return Timeline.from_starts(start_s, end_s=float(start_s[-1]) + step_s)
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+def open_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Open the arrays of a ``.npz``, whatever they are: for who must look at a file as it stands.
+
+    Returns:
+        Name -> array, read-only, memory-mapped where the file is not compressed.
+
+    Raises:
+        InputError: it is no ``.npz``, is damaged, or holds Python objects.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             return {
@@ -167,6 +172,15 @@ def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:
     return info.header_offset + _LOCAL_HEADER_BYTES + num_name_bytes + num_extra_bytes
 
 
+def _ids(path: Path, video_ids: NDArray[Any]) -> NDArray[np.str_]:
+    if video_ids.ndim != 1 or video_ids.dtype.kind not in "Uiu":
+        raise InputError(
+            f"{path}: video_ids must be (N,) text or integers, "
+            f"got {video_ids.shape} {video_ids.dtype}"
+        )
+    return video_ids if video_ids.dtype.kind == "U" else video_ids.astype(np.str_)
+
+
 def _check_features(
     path: Path, video_ids: NDArray[np.str_], features: NDArray[np.floating]
 ) -> None:
@@ -202,6 +216,9 @@ def _runs(path: Path, video_ids: NDArray[np.str_]) -> tuple[tuple[int, int], ...
     if len(video_ids) == 0:
         return ()
     starts = np.flatnonzero(np.r_[True, video_ids[1:] != video_ids[:-1]])
+    for row, name in zip(starts.tolist(), video_ids[starts].tolist(), strict=True):
+        if not name or "\0" in name:
+            raise InputError(f"{path}: row {row}: wanted the id of a video, found {name!r}")
     names, counts = np.unique(video_ids[starts], return_counts=True)
     if (counts > 1).any():
         raise InputError(
@@ -218,6 +235,8 @@ def _space(path: Path, stated: NDArray[Any] | None, dim: int) -> DescriptorSpace
         space = DescriptorSpace(**json.loads(str(stated)))
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: its space cannot be read: {error}") from error
+    if not all(isinstance(text, str) for text in (space.name, space.fingerprint)):
+        raise InputError(f"{path}: its space cannot be read: wanted texts for name and fingerprint")
     if space.dim != dim:
         raise InputError(f"{path}: space {space.name} has {space.dim} dimensions, not {dim}")
     return space

@@ -1,28 +1,48 @@
 """Search reference descriptors and decide which pairs are worth aligning."""
 
-from vcd.search.budget import within_budget
+from vcd.search.budget import FramePairs, best_frame_pairs, nearest_rows
+from vcd.search.calibration import (
+    IndexCalibration,
+    change_calibration,
+    clear_calibration,
+    fit_path,
+    read_calibration,
+)
 from vcd.search.candidates import PairSelection, best_pairs
 from vcd.search.directory import IndexWriter
 from vcd.search.exact import ExactIndex
 from vcd.search.index import FaissIndex, check_factory, open_index
 from vcd.search.info import IndexInfo, RefInfo, is_index, read_info
 from vcd.search.manifest import descriptor_digest, index_version
+from vcd.search.row_derivation import RowDerivation
+from vcd.search.row_index import RowIndex
+from vcd.search.row_scores import RowSimilarity
 from vcd.search.settings import SearchSettings
 
 __all__ = [
     "ExactIndex",
     "FaissIndex",
+    "FramePairs",
+    "IndexCalibration",
     "IndexInfo",
     "IndexWriter",
     "PairSelection",
     "RefInfo",
+    "RowDerivation",
+    "RowIndex",
+    "RowSimilarity",
     "SearchSettings",
+    "best_frame_pairs",
     "best_pairs",
+    "change_calibration",
     "check_factory",
+    "clear_calibration",
     "descriptor_digest",
+    "fit_path",
     "index_version",
     "is_index",
+    "nearest_rows",
     "open_index",
+    "read_calibration",
     "read_info",
-    "within_budget",
 ]

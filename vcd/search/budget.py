@@ -1,95 +1,125 @@
-"""Keep the best hits over all queries: the global budget of the VSC2022 protocol."""
+"""Keep exactly the best pairs of rows: of all queries together, or of each query row.
 
-from collections.abc import Iterable
+The budget of the VSC2022 descriptor track is over all queries; DISC2021 is mostly evaluated with
+so many references a query. Either way the order is total (falling score, then query row, then
+reference row), so ties at the cut-off fill the budget the same way on every machine. The rows may
+be memory-mapped; memory holds what can still be among the best and one block of the product.
+How, and what it costs: ``docs/design/tracks.md``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vcd.core import FrameHits
+from vcd.search.best_cells import BestCells
+from vcd.search.row_scores import RowScorer, RowSimilarity
 
-__all__ = ["within_budget"]
+__all__ = ["FramePairs", "best_frame_pairs", "nearest_rows"]
+
+Rows = NDArray[np.floating]
 
 
-def within_budget(hits: Iterable[FrameHits], *, max_hits: int) -> tuple[FrameHits, ...]:
-    """Keep exactly the best hits of all queries together, or all when there are fewer.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FramePairs:
+    """Scored pairs of rows, in order of falling score, then query row, then reference row.
 
-    Ties at the cut-off are broken by query id, reference id, query row and reference
-    row, so the result is the same in whatever chunks and order the hits come. (The
-    published search keeps none of them: 24 equal hits within a budget of 12 become 0.)
+    Attributes:
+        query_row: ``(K,)`` int32, row of the query file.
+        ref_row: ``(K,)`` int32, row of the reference file.
+        score: ``(K,)`` float32.
+    """
+
+    query_row: NDArray[np.int32]
+    ref_row: NDArray[np.int32]
+    score: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
+def best_frame_pairs(
+    query_rows: Rows,
+    ref_rows: Rows,
+    max_pairs: int,
+    *,
+    score_bias: NDArray[np.float32] | None = None,
+    similarity: RowSimilarity = RowSimilarity.INNER_PRODUCT,
+    on_progress: Callable[[float], None] | None = None,
+) -> FramePairs:
+    """Find the best pairs of all queries together.
+
+    Equal to the official search of VSC2022 on data without ties. (At ties the official search
+    keeps none of those at its cut-offs: 24 equal pairs within a budget of 12 become 0.)
 
     Args:
-        hits: of any number of queries against one index, in chunks.
-        max_hits: how many to keep; VSC2022 takes 1,200 times the number of queries.
+        query_rows: ``(Q, D)`` float32 or float16, of any length.
+        ref_rows: ``(R, D)`` float32 or float16, of any length.
+        max_pairs: how many to keep; VSC2022 takes 1,200 times the number of query videos.
+        score_bias: ``(Q,)`` float32, added to the scores of each query row; None adds nothing.
+        similarity: what two rows score.
+        on_progress: told the share of the work that is done, in (0, 1].
 
     Returns:
-        For each query that has any, in order of id, its hits in one chunk.
+        Exactly ``max_pairs`` pairs, or all ``Q * R`` when there are fewer.
 
     Raises:
-        ValueError: the chunks are of several sets of references, or the budget is negative.
+        ValueError: the budget is negative, or the arrays do not fit together.
+        InputError: a row is not finite or too long for single precision.
     """
-    if max_hits < 0:
-        raise ValueError(f"a budget cannot be negative, got {max_hits}")
-    pool = _Pool(max_hits)
-    for chunk in hits:
-        pool.add(chunk)
-    return pool.chunks()
+    if max_pairs < 0:
+        raise ValueError(f"a budget cannot be negative, got {max_pairs}")
+    scorer = RowScorer(query_rows, ref_rows, score_bias, similarity)
+    pool = BestCells(scorer.bias, scorer.scores, max_pairs)
+    for rows in scorer.query_blocks():
+        for cells in scorer.cells(rows):
+            pool.add(cells)
+        _tell(on_progress, rows.stop / len(query_rows))
+    return _in_order(*pool.best())
 
 
-class _Pool:
-    """The best hits so far, at most twice the budget of them.
+def nearest_rows(
+    query_rows: Rows,
+    ref_rows: Rows,
+    num_nearest: int,
+    *,
+    score_bias: NDArray[np.float32] | None = None,
+    similarity: RowSimilarity = RowSimilarity.INNER_PRODUCT,
+    on_progress: Callable[[float], None] | None = None,
+) -> FramePairs:
+    """Find the best reference rows of each query row; arguments as `best_frame_pairs`.
 
-    The columns are query ordinal, reference ordinal, query row, reference row.
+    Returns:
+        ``min(num_nearest, R)`` pairs of each query row, all in one order of falling score.
+
+    Raises:
+        ValueError: ``num_nearest`` is negative, or the arrays do not fit together.
+        InputError: a row is not finite or too long for single precision.
     """
+    if num_nearest < 0:
+        raise ValueError(f"wanted a number of nearest rows, got {num_nearest}")
+    scorer = RowScorer(query_rows, ref_rows, score_bias, similarity)
+    bias = scorer.bias
+    nothing = np.empty(0, dtype=np.int32)
+    parts = [(nothing, nothing, np.empty(0, dtype=np.float32))]
+    for rows in scorer.query_blocks():
+        pool = BestCells(bias, scorer.scores, num_nearest, each_of=rows)
+        for cells in scorer.cells(rows):
+            pool.add(cells)
+        parts.append(pool.best())
+        _tell(on_progress, rows.stop / len(query_rows))
+    query_row, ref_row, score = zip(*parts, strict=True)
+    return _in_order(np.concatenate(query_row), np.concatenate(ref_row), np.concatenate(score))
 
-    def __init__(self, max_hits: int) -> None:
-        self._max_hits = max_hits
-        self._query_ordinal: dict[str, int] = {}
-        self._ref_ids: tuple[str, ...] | None = None
-        self._rows = np.empty((0, 4), dtype=np.int64)
-        self._score = np.empty(0, dtype=np.float32)
-        self._waiting: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
-        self._num_waiting = 0
 
-    def add(self, chunk: FrameHits) -> None:
-        if self._ref_ids is None:
-            self._ref_ids = chunk.ref_ids
-        if chunk.ref_ids is not self._ref_ids and chunk.ref_ids != self._ref_ids:
-            raise ValueError(f"{chunk.query_id}: hits of several sets of references")
-        ordinal = self._query_ordinal.setdefault(chunk.query_id, len(self._query_ordinal))
-        query = np.full(len(chunk), ordinal, dtype=np.int64)
-        columns = (query, chunk.ref_ordinal, chunk.query_row, chunk.ref_row)
-        self._waiting.append((np.stack(columns, axis=1), chunk.score))
-        self._num_waiting += len(chunk)
-        if self._num_waiting > self._max_hits:
-            self._merge()
+def _in_order(
+    query_row: NDArray[np.int32], ref_row: NDArray[np.int32], score: NDArray[np.float32]
+) -> FramePairs:
+    order = np.lexsort((ref_row, query_row, -score))
+    return FramePairs(query_row=query_row[order], ref_row=ref_row[order], score=score[order])
 
-    def _merge(self) -> None:
-        rows = np.concatenate([self._rows, *(each for each, _ in self._waiting)])
-        score = np.concatenate([self._score, *(each for _, each in self._waiting)])
-        rank = np.argsort(np.argsort(np.array(list(self._query_ordinal), dtype=object)))
-        query_rank = rank[rows[:, 0]] if len(rows) else rows[:, 0]
-        order = np.lexsort((rows[:, 3], rows[:, 2], rows[:, 1], query_rank, -score))
-        order = order[: self._max_hits]
-        self._rows, self._score = rows[order], score[order]
-        self._waiting, self._num_waiting = [], 0
 
-    def chunks(self) -> tuple[FrameHits, ...]:
-        self._merge()
-        chunks = []
-        for query_id, ordinal in sorted(self._query_ordinal.items()):
-            here = np.flatnonzero(self._rows[:, 0] == ordinal)
-            if len(here) == 0:
-                continue
-            _, ref_ordinal, query_row, ref_row = self._rows[here].T
-            order = np.lexsort((ref_row, ref_ordinal, query_row, -self._score[here]))
-            chunks.append(
-                FrameHits(
-                    query_id=query_id,
-                    ref_ids=self._ref_ids or (),
-                    query_row=query_row[order],
-                    ref_ordinal=ref_ordinal[order],
-                    ref_row=ref_row[order],
-                    score=self._score[here][order],
-                )
-            )
-        return tuple(chunks)
+def _tell(on_progress: Callable[[float], None] | None, share: float) -> None:
+    if on_progress is not None:
+        on_progress(share)

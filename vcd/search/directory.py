@@ -2,7 +2,7 @@
 
     DIR/manifest.json    which rows of which shard are which reference; replaced as a whole
     DIR/shards/          immutable descriptor files, named by their digest
-    DIR/derived/         what FAISS made of them; may be deleted at any time
+    DIR/derived/         what fits and FAISS made of them; may be deleted at any time
     DIR/lock             held by the writer
     DIR/log.json         only where the index follows a message bus: which one (owner.py)
 

@@ -67,12 +67,12 @@ class ExactIndex(Index):
                 f"the query is of {query.space}"
             )
         for ordinal, ref in enumerate(self._refs.values()):
-            similarity_QR = query.features @ ref.features.T
+            score_QR = query.features @ ref.features.T + query.score_bias[:, np.newaxis]
             has_evidence_QR = query.is_informative[:, np.newaxis] & ref.is_informative
-            query_row, ref_row = np.nonzero((similarity_QR >= min_score) & has_evidence_QR)
+            query_row, ref_row = np.nonzero((score_QR >= min_score) & has_evidence_QR)
             if len(query_row) == 0:
                 continue
-            score = similarity_QR[query_row, ref_row]
+            score = score_QR[query_row, ref_row]
             order = np.lexsort((ref_row, query_row, -score))
             yield FrameHits(
                 query_id=query.video_id,

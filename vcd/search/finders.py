@@ -14,25 +14,33 @@ from vcd.core import blocked_similarity
 from vcd.search.references import MappedReferences
 from vcd.search.scores import rounding_margin
 
-__all__ = ["BlockedFinder", "Cells", "Finder", "NearestFinder"]
+__all__ = ["BlockedFinder", "Cells", "Finder", "NearestFinder", "RangeFinder"]
 
 Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Query rows and positions, equally many."""
 _CELLS_PER_STEP = 262_144
+_RANGE_CELLS = 4_000_000
+"""Cells of one range search; all of them may be results."""
 
 Nearest = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], NDArray[np.int64]]]
 """``nearest(query, k)``: scores and positions ``(Q, k)``, best first, -1 where there are fewer."""
+
+RangeSearch = Callable[
+    [NDArray[np.float32], float],
+    tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.int64]],
+]
+"""``search(query, floor)``: where the results of each row begin, ``(Q + 1,)``; scores; ordinals."""
 
 
 class Finder(Protocol):
     """An engine of the search."""
 
-    def find(self, query: NDArray[np.float32], min_score: float) -> Iterator[Cells]:
+    def find(self, query: NDArray[np.float32], floor: NDArray[np.float64]) -> Iterator[Cells]:
         """Propose cells, in parts of bounded size.
 
         Args:
             query: ``(Q, D)`` float32, contiguous, unit rows.
-            min_score: floor of the true score.
+            floor: ``(Q,)`` of the true inner products of each row.
         """
         ...
 
@@ -43,11 +51,12 @@ class BlockedFinder:
     def __init__(self, references: MappedReferences) -> None:
         self._references = references
 
-    def find(self, query: NDArray[np.float32], min_score: float) -> Iterator[Cells]:
-        floor = np.float32(min_score - rounding_margin(query.shape[1]))
+    def find(self, query: NDArray[np.float32], floor: NDArray[np.float64]) -> Iterator[Cells]:
+        floor_Q1 = (floor - rounding_margin(query.shape[1])).astype(np.float32)[:, np.newaxis]
         for position_first, features in self._references.blocks():
             for query_first, ref_first, similarity_QR in blocked_similarity(query, features):
-                cells = np.flatnonzero(similarity_QR >= floor)
+                here = slice(query_first, query_first + len(similarity_QR))
+                cells = np.flatnonzero(similarity_QR >= floor_Q1[here])
                 for first in range(0, len(cells), _CELLS_PER_STEP):
                     query_row, column = np.divmod(
                         cells[first : first + _CELLS_PER_STEP], similarity_QR.shape[1]
@@ -78,22 +87,22 @@ class NearestFinder:
         self._slack = slack
         self._blocked = blocked
 
-    def find(self, query: NDArray[np.float32], min_score: float) -> Iterator[Cells]:
-        floor = np.float32(min_score - self._slack)
+    def find(self, query: NDArray[np.float32], floor: NDArray[np.float64]) -> Iterator[Cells]:
         step = max(1, _CELLS_PER_STEP // (self._k * max(1, len(self._parts))))
         for first in range(0, len(query), step):
-            rows = query[first : first + step]
-            for query_row, position in self._find_in_step(rows, floor, min_score):
+            here = slice(first, first + step)
+            for query_row, position in self._find_in_step(query[here], floor[here]):
                 yield query_row + first, position
 
     def _find_in_step(
-        self, query: NDArray[np.float32], floor: np.float32, min_score: float
+        self, query: NDArray[np.float32], floor: NDArray[np.float64]
     ) -> Iterator[Cells]:
+        low_Q1 = (floor - self._slack).astype(np.float32)[:, np.newaxis]
         is_full = np.zeros(len(query), dtype=np.bool_)
         found = []
         for nearest in self._parts:
             score, position = nearest(query, self._k)
-            is_found = (score >= floor) & (position >= 0)
+            is_found = (score >= low_Q1) & (position >= 0)
             is_full |= is_found.all(axis=1)
             found.append((is_found, position))
         for is_found, position in found:
@@ -102,5 +111,40 @@ class NearestFinder:
         full_row = np.flatnonzero(is_full)
         if len(full_row):
             rows = np.ascontiguousarray(query[full_row])
-            for again_row, position in self._blocked.find(rows, min_score):
+            for again_row, position in self._blocked.find(rows, floor[full_row]):
                 yield full_row[again_row], position
+
+
+class RangeFinder:
+    """Approximate: what a FAISS index finds near the floor.
+
+    One search has one floor, the lowest of its rows; what it finds below a row's own is dropped,
+    so that no row sees what others ask for.
+    """
+
+    def __init__(
+        self, range_search: RangeSearch, positions: NDArray[np.int64], *, slack: float
+    ) -> None:
+        """Search this engine.
+
+        Args:
+            range_search: of the engine.
+            positions: the position of each of its ordinals.
+            slack: how far below the true score its own may lie.
+        """
+        self._range_search = range_search
+        self._positions = positions
+        self._slack = slack
+
+    def find(self, query: NDArray[np.float32], floor: NDArray[np.float64]) -> Iterator[Cells]:
+        step = max(1, _RANGE_CELLS // max(1, len(self._positions)))
+        low = np.maximum(floor - self._slack, np.finfo(np.float32).min).astype(np.float32)
+        for first in range(0, len(query), step):
+            lows = low[first : first + step]
+            limits, score, ordinal = self._range_search(
+                query[first : first + step], float(lows.min())
+            )
+            ends = limits.astype(np.int64)
+            query_row = np.repeat(np.arange(len(lows)), ends[1:] - ends[:-1])
+            is_near = score >= lows[query_row]
+            yield query_row[is_near] + first, self._positions[ordinal[is_near]]

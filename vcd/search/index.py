@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from vcd.core import Descriptors, DescriptorSpace, FrameHits, Index, SetupError
 from vcd.search.derived import read_derived, write_derived
-from vcd.search.finders import BlockedFinder, Cells, Finder, Nearest, NearestFinder
+from vcd.search.finders import BlockedFinder, Finder, Nearest, NearestFinder, RangeFinder
 from vcd.search.info import IndexInfo
 from vcd.search.layout import derived_path
 from vcd.search.references import MappedReferences
-from vcd.search.scores import HitCollector, HitColumns, inner_products
+from vcd.search.row_derivation import RowDerivation
+from vcd.search.scores import HitCollector, HitColumns, row_floors, score_cells
 from vcd.search.settings import SearchSettings
 
 __all__ = ["FaissIndex", "check_factory", "load_faiss", "open_index"]
@@ -34,8 +35,6 @@ _MIN_TRAINING_ROWS = 10_000
 _TRAINING_ROWS_PER_LIST = 39
 _MAX_TRAINING_ROWS = 500_000
 _TRAINING_SEED = 20_220_922
-_RANGE_CELLS = 4_000_000
-"""Cells of one range search; all of them may be results."""
 _PART_ROWS = 262_144
 _GPU_NEAREST = 1024
 """FAISS on a GPU gives at most 2,048 nearest rows."""
@@ -45,13 +44,21 @@ _FaissObject: TypeAlias = Any  # FAISS has no types
 _logger = logging.getLogger(__name__)
 
 
-def open_index(path: Path, settings: SearchSettings) -> "FaissIndex":
+def open_index(
+    path: Path, settings: SearchSettings, derivation: RowDerivation | None = None
+) -> "FaissIndex":
     """Open an index for reading, beside any number of readers and one writer.
+
+    Args:
+        path: its directory.
+        settings: how it is searched.
+        derivation: makes the searched rows of the stored ones; None searches those. The version
+            is that of the stored contents either way.
 
     Raises:
         SetupError: there is no index, it is damaged, or FAISS cannot serve it.
     """
-    references = MappedReferences.open(path)
+    references = MappedReferences.open(path, derivation)
     return FaissIndex(references, _finder_for(path, references, settings), settings)
 
 
@@ -76,7 +83,7 @@ class FaissIndex(Index):
 
     @property
     def space(self) -> DescriptorSpace:
-        return self._references.manifest.space
+        return self._references.space
 
     @property
     def ref_ids(self) -> tuple[str, ...]:
@@ -88,8 +95,14 @@ class FaissIndex(Index):
     def descriptors(self, ref_id: str) -> Descriptors:
         return self._references.descriptors(ref_id)
 
+    def stored_descriptors(self, ref_id: str) -> Descriptors:
+        """Read one reference as it was added, whatever is derived from it."""
+        return self._references.stored_descriptors(ref_id)
+
     def hits(self, query: Descriptors, *, min_score: float) -> Iterator[FrameHits]:
-        """Find every pair of frames at least this similar, in bounded chunks.
+        """Find every pair of frames with at least this score, in bounded chunks.
+
+        The score is the inner product plus the bias of the query's row.
 
         Raises:
             SetupError: the query is of another space.
@@ -110,11 +123,13 @@ class FaissIndex(Index):
     def _scored(self, query: Descriptors, min_score: np.float32) -> Iterator[HitColumns]:
         informative_row = np.flatnonzero(query.is_informative)
         rows = np.ascontiguousarray(query.features[informative_row])
+        bias = query.score_bias[informative_row]
         references = self._references
-        for found_row, found_position in self._finder.find(rows, float(min_score)):
+        floor = row_floors(min_score, bias)
+        for found_row, found_position in self._finder.find(rows, floor):
             is_searched = references.is_searched[found_position]
             query_row, position = found_row[is_searched], found_position[is_searched]
-            score = inner_products(rows, query_row, position, references.features_at)
+            score = score_cells(rows, bias, query_row, position, references.features_at)
             is_hit = score >= min_score
             position = position[is_hit]
             yield (
@@ -165,25 +180,7 @@ def _finder_for(path: Path, references: MappedReferences, settings: SearchSettin
     inverted = load_faiss().try_extract_index_ivf(index)
     if inverted is not None:
         inverted.nprobe = min(settings.num_probes, inverted.nlist)
-    return _RangeFinder(index, positions, slack=settings.approximate_slack)
-
-
-class _RangeFinder:
-    """Approximate: what a FAISS index finds near the floor."""
-
-    def __init__(self, index: _FaissObject, positions: NDArray[np.int64], *, slack: float) -> None:
-        self._index = index
-        self._positions = positions
-        self._slack = slack
-
-    def find(self, query: NDArray[np.float32], min_score: float) -> Iterator[Cells]:
-        step = max(1, _RANGE_CELLS // max(1, len(self._positions)))
-        floor = max(min_score - self._slack, float(np.finfo(np.float32).min))
-        for first in range(0, len(query), step):
-            limits, _, ordinal = self._index.range_search(query[first : first + step], floor)
-            counts = np.diff(limits.astype(np.int64))
-            query_row = np.repeat(np.arange(first, first + len(counts)), counts)
-            yield query_row, self._positions[ordinal]
+    return RangeFinder(index.range_search, positions, slack=settings.approximate_slack)
 
 
 def _gpu_parts(references: MappedReferences) -> list[Nearest]:
@@ -204,7 +201,7 @@ def _gpu_parts(references: MappedReferences) -> list[Nearest]:
     try:
         for first in range(0, len(positions), _PART_ROWS):
             here = positions[first : first + _PART_ROWS]
-            index = faiss.GpuIndexFlatIP(resources, references.manifest.space.dim)
+            index = faiss.GpuIndexFlatIP(resources, references.space.dim)
             index.add(references.features_at(here))
             parts.append(_nearest_of(index, here, lock))
     except RuntimeError as error:
@@ -250,7 +247,7 @@ def _derived_index(
     """Read the FAISS rows of this version, or make them; None when there are too few to train."""
     faiss = load_faiss()
     manifest = references.manifest
-    recipe = hashlib.sha256(f"{manifest.factory} {manifest.space}".encode()).hexdigest()
+    recipe = hashlib.sha256(f"{manifest.factory} {references.space}".encode()).hexdigest()
     file = derived_path(path, "rows", version=manifest.version, recipe=recipe)
     index = _read_index(faiss, file)
     if index is not None and index.ntotal == len(positions):
@@ -273,8 +270,7 @@ def _train_index(
     positions: NDArray[np.int64],
 ) -> _FaissObject:
     """Train once, on the rows there are; later references find it frozen."""
-    manifest = references.manifest
-    index = _empty_index(faiss, manifest.space.dim, manifest.factory)
+    index = _empty_index(faiss, references.space.dim, references.manifest.factory)
     if index.is_trained:
         return index
     inverted = faiss.try_extract_index_ivf(index)

@@ -2,7 +2,8 @@
 
 DIR/manifest.json    which rows of which shard are which reference
 DIR/shards/          immutable descriptor files, named by their digest
-DIR/derived/         what FAISS made of them; may be deleted at any time
+DIR/derived/         what fits and FAISS made of them; may be deleted at any time
+DIR/calibration.json what an index is searched with, and DIR/fit-*.npz (calibration.py)
 DIR/lock             held by the writer
 """
 
@@ -16,16 +17,20 @@ from vcd.search.publication import LOCK_NAME, TEMPORARY_SUFFIX, publish_file
 from vcd.search.shards import shard_path
 
 __all__ = [
+    "PROJECTED",
     "as_setup_error",
     "check_free",
     "derived_path",
     "opened_manifest",
     "orphans",
+    "projected_files",
     "publish_manifest",
 ]
 
 _DERIVED_FOLDER = "derived"
 _VERSION_DIGITS = 16
+PROJECTED = "projected"
+_PROJECTED_SUFFIX = ".rows"
 
 
 def derived_path(directory: Path, kind: str, *, version: str, recipe: str) -> Path:
@@ -33,12 +38,19 @@ def derived_path(directory: Path, kind: str, *, version: str, recipe: str) -> Pa
 
     Args:
         directory: of the index.
-        kind: what it is, a word.
+        kind: ``rows`` and ``trained`` are what FAISS made, ``projected`` rows are searched in
+            place of the stored ones.
         version: of the contents that it was derived from.
         recipe: digest of how it was derived.
     """
-    name = f"{kind}-{version[:_VERSION_DIGITS]}-{recipe[:_VERSION_DIGITS]}.faiss"
+    suffix = _PROJECTED_SUFFIX if kind == PROJECTED else ".faiss"
+    name = f"{kind}-{version[:_VERSION_DIGITS]}-{recipe[:_VERSION_DIGITS]}{suffix}"
     return directory / _DERIVED_FOLDER / name
+
+
+def projected_files(directory: Path) -> list[Path]:
+    """List the files of rows that are searched in place of the stored ones."""
+    return sorted((directory / _DERIVED_FOLDER).glob(f"{PROJECTED}-*{_PROJECTED_SUFFIX}"))
 
 
 def orphans(directory: Path, shards: Iterable[str], version: str) -> list[Path]:
@@ -49,10 +61,13 @@ def orphans(directory: Path, shards: Iterable[str], version: str) -> list[Path]:
         shards: digests of those that are in use.
         version: whose derived rows are in use.
     """
+    shards = set(shards)
     named = {shard_path(directory, digest) for digest in shards}
     written = set(shard_path(directory, "").parent.glob("*"))
     derived = directory / _DERIVED_FOLDER
     rows = {each for each in derived.glob("rows-*") if version[:_VERSION_DIGITS] not in each.name}
+    alive = {digest[:_VERSION_DIGITS] for digest in shards}
+    rows |= {each for each in projected_files(directory) if each.name.split("-")[1] not in alive}
     parts = {*directory.glob(f"*{TEMPORARY_SUFFIX}"), *derived.glob(f"*{TEMPORARY_SUFFIX}")}
     return sorted((written - named) | rows | parts)
 

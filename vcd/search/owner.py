@@ -10,9 +10,27 @@ from pathlib import Path
 
 from vcd.core import SetupError
 
-__all__ = ["OWNER_NAME", "refuse_followed_index"]
+__all__ = ["OWNER_NAME", "followed_log", "refuse_followed_index"]
 
 OWNER_NAME = "log.json"
+
+
+def followed_log(path: Path) -> str | None:
+    """Say which log an index follows; None where it is nobody's.
+
+    Args:
+        path: directory of the index, made or not.
+
+    Raises:
+        SetupError: that cannot be seen.
+    """
+    try:
+        text = (path / OWNER_NAME).read_text()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise SetupError(f"{path / OWNER_NAME}: cannot be read: {error.strerror}") from error
+    return _log_of(text)
 
 
 def refuse_followed_index(path: Path) -> None:
@@ -24,17 +42,12 @@ def refuse_followed_index(path: Path) -> None:
     Raises:
         SetupError: the index belongs to a log, or that cannot be seen.
     """
-    try:
-        text = (path / OWNER_NAME).read_text()
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        raise SetupError(f"{path / OWNER_NAME}: cannot be read: {error.strerror}") from error
-    log = _log_of(text)
-    raise SetupError(
-        f"{path}: the index follows the log {log}: change its references with "
-        f"`vcd references add|remove --log {log}`, or make an index of your own"
-    )
+    log = followed_log(path)
+    if log is not None:
+        raise SetupError(
+            f"{path}: the index follows the log {log}: change its references with "
+            f"`vcd references add|remove --log {log}`, or make an index of your own"
+        )
 
 
 def _log_of(text: str) -> str:

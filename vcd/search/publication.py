@@ -1,7 +1,8 @@
 """Put files in place so that a reader sees the old one or the new one, never a part.
 
 Write beside it, flush to the disk, rename, flush the directory. A process that
-dies in between leaves a temporary file that the next writer removes.
+dies in between leaves a temporary file that the next writer removes. Its name is drawn: readers
+in two containers may have one process number.
 """
 
 import fcntl
@@ -9,6 +10,7 @@ import json
 import logging
 import os
 import platform
+import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -37,7 +39,7 @@ def publish_file(
         OSError: it could not be written; nothing of it is left behind.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"writing-{os.getpid()}{TEMPORARY_SUFFIX}"
+    temporary = folder / f"writing-{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
     try:
         with temporary.open("wb") as file:
             result = write(file)

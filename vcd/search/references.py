@@ -1,7 +1,8 @@
 """The references of an index, mapped from disk: which row is whose.
 
 Rows of all shards are counted through: a *position* is a row of the first
-shard, or of the second after it, and so on.
+shard, or of the second after it, and so on. The rows are the stored ones, or what
+a derivation made of them.
 """
 
 import logging
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from vcd.core import Descriptors, InputError, SetupError
 from vcd.search.manifest import Manifest, RefEntry, read_manifest
+from vcd.search.row_derivation import RowDerivation, derived_shard
 from vcd.search.shards import Shard, map_shard
 
 __all__ = ["MappedReferences"]
@@ -26,23 +28,35 @@ class MappedReferences:
 
     Attributes:
         manifest: its table of contents.
+        space: of the rows.
         ref_ids: sorted.
         ref_ordinal: ``(P,)`` int32, the reference of each position; meaningless where
             ``is_searched`` is false.
         is_searched: ``(P,)`` whether a position is alive, has evidence and is not excluded.
     """
 
-    def __init__(self, directory: Path, manifest: Manifest) -> None:
+    def __init__(
+        self, directory: Path, manifest: Manifest, derivation: RowDerivation | None = None
+    ) -> None:
         self.manifest = manifest
+        self.space = derivation.space if derivation else manifest.space
         self.ref_ids = tuple(ref.video.id for ref in manifest.refs)
         self._ordinal = {ref_id: ordinal for ordinal, ref_id in enumerate(self.ref_ids)}
         by_shard: dict[str, list[RefEntry]] = {shard.digest: [] for shard in manifest.shards}
         for ref in manifest.refs:
             by_shard[ref.shard].append(ref)
-        self._shards = {
+        self._stored = {
             shard.digest: map_shard(directory, shard, by_shard[shard.digest])
             for shard in manifest.shards
         }
+        self._shards = self._stored
+        if derivation is not None:
+            self._shards = {
+                shard.digest: derived_shard(
+                    directory, shard, self._stored[shard.digest], derivation
+                )
+                for shard in manifest.shards
+            }
         counts = [shard.num_rows for shard in manifest.shards]
         self._first_position = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self.ref_ordinal = np.zeros(sum(counts), dtype=np.int32)
@@ -53,8 +67,12 @@ class MappedReferences:
                 self._place(ref, int(self._first_position[shard_ordinal]))
 
     @classmethod
-    def open(cls, directory: Path) -> "MappedReferences":
+    def open(cls, directory: Path, derivation: RowDerivation | None = None) -> "MappedReferences":
         """Map the published contents, also while a writer publishes the next.
+
+        Args:
+            directory: of the index.
+            derivation: makes the rows of the stored ones; None leaves them as they are.
 
         Raises:
             SetupError: there is no index, or it is damaged.
@@ -62,7 +80,7 @@ class MappedReferences:
         manifest = read_manifest(directory)
         for _ in range(_MAX_TRIES):
             try:
-                return cls(directory, manifest)
+                return cls(directory, manifest, derivation)
             except SetupError:
                 newer = read_manifest(directory)
                 if newer == manifest:
@@ -106,7 +124,7 @@ class MappedReferences:
             local = position - self._first_position[used[0]]
             only: NDArray[np.float32] = shards[used[0]].features[local]
             return only
-        features = np.empty((len(position), self.manifest.space.dim), dtype=np.float32)
+        features = np.empty((len(position), self.space.dim), dtype=np.float32)
         for ordinal in used:
             is_here = shard_of == ordinal
             local = position[is_here] - self._first_position[ordinal]
@@ -119,10 +137,22 @@ class MappedReferences:
         Raises:
             InputError: there is none of this id.
         """
+        ref = self._entry(ref_id)
+        return self._shards[ref.shard].descriptors(ref, self.space)
+
+    def stored_descriptors(self, ref_id: str) -> Descriptors:
+        """Read one reference as it was added, whatever is derived from it.
+
+        Raises:
+            InputError: there is none of this id.
+        """
+        ref = self._entry(ref_id)
+        return self._stored[ref.shard].descriptors(ref, self.manifest.space)
+
+    def _entry(self, ref_id: str) -> RefEntry:
         if ref_id not in self._ordinal:
             raise InputError(f"{ref_id}: the index has no reference of this id")
-        ref = self.manifest.refs[self._ordinal[ref_id]]
-        return self._shards[ref.shard].descriptors(ref, self.manifest.space)
+        return self.manifest.refs[self._ordinal[ref_id]]
 
 
 def _searched_rows(shard: Shard, ref: RefEntry) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Give each hit a score that depends on its two rows alone.
+"""Give each hit a score that depends on its two rows, and the bias of one, alone.
 
 A matrix product rounds a cell differently from one block shape to the next, so
 whether a cell reaches the floor could depend on which other references lie
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vcd.core import FrameHits
 
-__all__ = ["HitCollector", "HitColumns", "inner_products", "rounding_margin"]
+__all__ = ["HitCollector", "HitColumns", "rounding_margin", "row_floors", "score_cells"]
 
 _ROWS_PER_STEP = 2048
 """Rows gathered at a time: 2 x 2 MB at 256 dimensions stay in the cache."""
@@ -31,17 +31,37 @@ def rounding_margin(dim: int) -> float:
     return dim * 2.0**-23
 
 
-def inner_products(
+def row_floors(min_score: np.float32, bias: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Bound from below the inner products with which each row's cells can reach the floor.
+
+    Adding a bias rounds the sum once more, by at most ``(1 + |bias|) * 2**-24``.
+
+    Args:
+        min_score: floor of the scores.
+        bias: ``(Q,)`` what is added to the inner products of each row.
+
+    Returns:
+        ``(Q,)`` float64.
+    """
+    exact = bias.astype(np.float64)
+    rounding = np.where(exact == 0.0, 0.0, (1.0 + np.abs(exact)) * 2.0**-23)
+    floors: NDArray[np.float64] = float(min_score) - exact - rounding
+    return floors
+
+
+def score_cells(
     query: NDArray[np.float32],
+    bias: NDArray[np.float32],
     query_row: NDArray[np.int64],
     position: NDArray[np.int64],
     features_at: Callable[[NDArray[np.int64]], NDArray[np.float32]],
 ) -> NDArray[np.float32]:
-    """Score pairs of rows, each by itself and always in the same order of additions.
+    """Score pairs of rows, each by itself: products added in one order, the bias at last.
 
     Args:
         query: ``(Q, D)`` float32.
-        query_row: ``(K,)`` rows of it.
+        bias: ``(Q,)`` float32, added to every score of a row.
+        query_row: ``(K,)`` rows of the query.
         position: ``(K,)`` of the reference rows.
         features_at: gives the reference rows ``(k, D)`` of some positions.
     """
@@ -49,6 +69,7 @@ def inner_products(
     for first in range(0, len(query_row), _ROWS_PER_STEP):
         part = slice(first, first + _ROWS_PER_STEP)
         np.einsum("kd,kd->k", query[query_row[part]], features_at(position[part]), out=score[part])
+    score += bias[query_row]
     return score
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from vcd.core import Descriptors, DescriptorSpace, SetupError, Timeline
 from vcd.search.manifest import RefEntry, ShardEntry
 
-__all__ = ["Shard", "ShardPart", "map_shard", "shard_path", "write_shard"]
+__all__ = ["Shard", "ShardPart", "check_digest", "map_shard", "shard_path", "write_shard"]
 
 _SHARD_FOLDER = "shards"
 _ALIGNMENT_BYTES = 64
@@ -76,6 +76,7 @@ class ShardPart:
 class Shard:
     """A mapped shard; nothing of it is in memory until it is touched."""
 
+    contents: NDArray[np.uint8]
     features: NDArray[np.float32]
     rows: NDArray[np.void]
     frames: NDArray[np.void]
@@ -187,7 +188,8 @@ def map_shard(directory: Path, entry: ShardEntry, refs: Sequence[RefEntry]) -> S
     try:
         with path.open("rb") as file:
             whole = np.memmap(file, mode="r", dtype=np.uint8)
-            _check_digest(os.fstat(file.fileno()), whole, entry)
+            stat = os.fstat(file.fileno())
+            check_digest(stat, whole, digest=entry.digest, num_bytes=entry.num_bytes)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SetupError(f"{path}: the index is damaged: {reason}. {_loss(refs)}") from error
@@ -195,17 +197,30 @@ def map_shard(directory: Path, entry: ShardEntry, refs: Sequence[RefEntry]) -> S
     for _ in range(4):
         array, offset = _array_at(whole, offset)
         arrays.append(array)
-    _, features, rows, frames = arrays
-    return Shard(features=features, rows=rows, frames=frames)
+    contents, features, rows, frames = arrays
+    return Shard(contents=contents, features=features, rows=rows, frames=frames)
 
 
-def _check_digest(stat: os.stat_result, whole: NDArray[np.uint8], entry: ShardEntry) -> None:
-    key = (entry.digest, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+def check_digest(
+    stat: os.stat_result, contents: NDArray[np.uint8], *, digest: str, num_bytes: int
+) -> None:
+    """Make sure that a mapped file is whole, once in this process.
+
+    Args:
+        stat: of the file.
+        contents: those of its bytes that are digested.
+        digest: what their SHA-256 must be, in hexadecimal digits.
+        num_bytes: how many there must be.
+
+    Raises:
+        ValueError: they are others.
+    """
+    key = (digest, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    if len(contents) != num_bytes:
+        raise ValueError(f"wanted {num_bytes} bytes, found {len(contents)}")
     if key in _verified:
         return
-    if len(whole) != entry.num_bytes:
-        raise ValueError(f"wanted {entry.num_bytes} bytes, found {len(whole)}")
-    if hashlib.sha256(whole.data).hexdigest() != entry.digest:
+    if hashlib.sha256(contents.data).hexdigest() != digest:
         raise ValueError("the digest of this file is wrong")
     _verified[key] = None
     while len(_verified) > _MAX_VERIFIED:

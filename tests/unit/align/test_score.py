@@ -21,7 +21,7 @@ def _pair(rng, made, num, similarity, num_shots=None):
 
 def _score(rng, made, num, similarity, num_shots=None, num_rows=None):
     query, ref = _pair(rng, made, num, similarity, num_shots)
-    return weigh(query, ref, num_rows or num, SETTINGS).score
+    return weigh(query, ref, (query * ref).sum(axis=1), num_rows or num, SETTINGS).score
 
 
 def test_one_perfect_frame_scores_one_half(rng, made):

@@ -122,6 +122,39 @@ def test_descriptors_that_are_none_cannot_exist(values, frame, sentence):
         )
 
 
+def test_without_a_score_bias_every_row_has_none():
+    described = Descriptors.from_frames("q", make_timeline(2), _rows([[1, 0], [0, 1]]), SPACE)
+
+    assert described.score_bias.tolist() == [0, 0]
+    assert described.score_bias.dtype == np.float32
+
+
+def test_a_score_bias_is_kept_and_cannot_be_written_to(rng):
+    bias = np.array([-0.2, 0.1], np.float32)
+
+    described = dataclasses.replace(make_descriptors("q", 2, rng), score_bias=bias)
+
+    assert described.score_bias is not bias
+    np.testing.assert_array_equal(described.score_bias, bias)
+    with pytest.raises(ValueError, match="read-only"):
+        described.score_bias[0] = 0
+
+
+@pytest.mark.parametrize(
+    ("bias", "sentence"),
+    [
+        pytest.param(np.zeros(3, np.float32), r"q: \(3,\) float32 score_bias", id="too many"),
+        pytest.param(np.zeros((2, 1), np.float32), r"q: \(2, 1\) float32", id="two axes"),
+        pytest.param(np.zeros(2), r"q: \(2,\) float64 score_bias", id="double"),
+        pytest.param(np.array([0, np.nan], np.float32), "q: a score_bias is not fin", id="nan"),
+        pytest.param(np.array([0, np.inf], np.float32), "q: a score_bias is not fin", id="inf"),
+    ],
+)
+def test_a_score_bias_is_one_finite_number_for_each_row(bias, sentence, rng):
+    with pytest.raises(ValueError, match=sentence):
+        dataclasses.replace(make_descriptors("q", 2, rng), score_bias=bias)
+
+
 def test_descriptors_of_another_dimension_are_refused():
     other = DescriptorSpace(name="other", dim=3, fingerprint="")
 

@@ -224,7 +224,6 @@ NAN_ROW[4, 2] = np.nan
         pytest.param(
             {"timestamps": np.full(6, np.inf)}, "a timestamp is not finite", id="infinite"
         ),
-        pytest.param({"video_ids": np.arange(6)}, r"video_ids must be \(N,\) text", id="numbers"),
         pytest.param({"timestamps": None}, "needs timestamps", id="missing"),
         pytest.param({"view": np.zeros((6, 2))}, r"view must be \(6,\) integers", id="views"),
         pytest.param({"space": np.array("{}")}, "its space cannot be read", id="space"),
@@ -237,6 +236,16 @@ NAN_ROW[4, 2] = np.nan
             {"timestamps": np.array([2.0, 1.0, 0.0] * 2)},
             "video Q100001: each frame of a timeline must end after it starts",
             id="backwards",
+        ),
+        pytest.param(
+            {"timestamps": np.stack([np.arange(6.0) % 3 + 1, np.arange(6.0) % 3], axis=1)},
+            "video Q100001: each frame of a timeline must end after it starts",
+            id="ends before starts",
+        ),
+        pytest.param(
+            {"space": np.array('{"name": 1, "dim": 8, "fingerprint": null}')},
+            "its space cannot be read: wanted texts for name and fingerprint",
+            id="space without names",
         ),
         pytest.param(
             {"features": 2 * np.eye(8, dtype=np.float32)[:6]},

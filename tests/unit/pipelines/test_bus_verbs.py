@@ -4,28 +4,13 @@ import json
 
 import pytest
 
-from pipelines import bus, dead_letters, log, reports, submit
+from pipelines import dead_letters, log, reports, submit
 from tests.factories import make_match, make_report
-from tests.memory_log import MemoryLog
 from vcd.core import InputError, SetupError, TransientError, encode_report
 from vcd.stream.messages.envelope import decode_upload
 from vcd.stream.topics import BACKFILL, REPORTS, UPLOADS, topic_specs
 
 _AT = ["--log", "sqlite:memory"]
-
-
-@pytest.fixture
-def memory(monkeypatch):
-    log = MemoryLog()
-    monkeypatch.setattr(bus, "open_log", lambda address, *, stream, kafka: log)
-    yield log
-    assert log.is_closed
-
-
-@pytest.fixture
-def ready(memory):
-    memory.create_topics(topic_specs(4))
-    return memory
 
 
 @pytest.fixture

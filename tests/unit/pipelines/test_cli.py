@@ -66,7 +66,7 @@ def test_a_verb_gets_its_arguments_and_gives_the_exit_code(install):
         pytest.param(InputError("a.mp4: empty"), 1, "vcd: a.mp4: empty\n", id="the item"),
         pytest.param(SetupError("no weights"), 1, "vcd: no weights\n", id="the set-up"),
         pytest.param(TransientError("no net"), 1, "vcd: no net; the same command", id="the world"),
-        pytest.param(KeyboardInterrupt(), 130, "vcd: interrupted; what was fin", id="Ctrl-C"),
+        pytest.param(KeyboardInterrupt(), 130, "vcd: interrupted; the same", id="Ctrl-C"),
         pytest.param(PermissionError(13, "Denied", "x"), 1, "vcd: x: Denied\n", id="the disk"),
         pytest.param(KeyError("oops"), 1, "unexpected KeyError: 'oops'; this is a", id="us"),
     ],

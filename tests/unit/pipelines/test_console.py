@@ -101,3 +101,14 @@ def test_equal_documents_are_equal_bytes(capsys):
 
     assert capsys.readouterr().out == first
     assert json.loads(first) == {"a": "ü", "b": 1}
+
+
+def test_an_item_of_which_a_part_was_not_looked_at_is_named_and_counted(capsys):
+    outcome = console.Outcome(num_done=2)
+
+    outcome.miss("whole", 0.0)
+    outcome.miss("cut", 14.5)
+
+    assert capsys.readouterr().err == "cut: 14.5 s of it could not be looked at\n"
+    assert outcome.closing_line(done="described") == "2 described, 1 not in full"
+    assert outcome.exit_code == 0

@@ -4,28 +4,13 @@ import json
 
 import pytest
 
-from pipelines import bus, dead_letters
-from tests.memory_log import MemoryLog
+from pipelines import dead_letters
 from vcd.core import InputError
 from vcd.stream.log import Partition, Place, Record
 from vcd.stream.messages.dead_letters import dead_letter_of
-from vcd.stream.topics import DEAD_LETTERS, UPLOADS, topic_specs
+from vcd.stream.topics import DEAD_LETTERS, UPLOADS
 
 _AT = ["--log", "sqlite:memory"]
-
-
-@pytest.fixture
-def memory(monkeypatch):
-    log = MemoryLog()
-    monkeypatch.setattr(bus, "open_log", lambda address, *, stream, kafka: log)
-    yield log
-    assert log.is_closed
-
-
-@pytest.fixture
-def ready(memory):
-    memory.create_topics(topic_specs(4))
-    return memory
 
 
 def _say(ready, topic, key, value, headers=()):

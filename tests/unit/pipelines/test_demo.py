@@ -7,8 +7,8 @@ import pytest
 from pipelines import demo
 from pipelines.demo_plan import Part, Upload, demo_refs, demo_uploads, film_frames
 from vcd.core import InputError, Interval
-from vcd.evaluation.drawn_film import Film, draw_film
-from vcd.evaluation.synthesis import Edit
+from vcd.evaluation.synthesis.drawn_film import Film, draw_film
+from vcd.evaluation.synthesis.edits import Edit
 
 SIZE = (64, 36)
 

@@ -20,7 +20,7 @@ from vcd.search import (
     best_pairs,
     open_index,
 )
-from vcd.search.finders import BlockedFinder, NearestFinder
+from vcd.search.finders import BlockedFinder, Finder, NearestFinder, RangeFinder
 from vcd.search.index import load_faiss
 from vcd.search.references import MappedReferences
 
@@ -158,6 +158,79 @@ def test_a_score_does_not_depend_on_what_lies_beside_it(tmp_path, refs, query):
     found = {hit: score for hit, score in hits_of(among, query, 0.0).items() if hit[1] == "r07"}
 
     assert found == hits_of(alone, query, 0.0)  # to the last bit
+
+
+def with_bias(query: Descriptors, *bias: float) -> Descriptors:
+    return replace(query, score_bias=np.array(bias, dtype=np.float32))
+
+
+def test_the_bias_of_a_row_is_part_of_its_scores_and_the_floor_is_asked_of_the_sum(tmp_path):
+    index = make_index(tmp_path, [flat_video("r", [0.0, 60.0, 90.0])])
+    query = with_bias(flat_video("q", [0.0, 0.0, 0.0]), -0.25, 0.0, 0.25)
+
+    found = hits_of(index, query, 0.7)
+
+    assert_close(found, {(0, "r", 0): 0.75, (1, "r", 0): 1.0, (2, "r", 0): 1.25, (2, "r", 1): 0.75})
+
+
+def test_the_bias_of_a_frame_without_evidence_makes_no_hit(tmp_path):
+    rows = flat_rows([0.0, 0.0])
+    rows[0] = 0.0
+    query = with_bias(Descriptors.from_frames("q", make_timeline(2), rows, SPACE), 5.0, 0.0)
+
+    found = hits_of(make_index(tmp_path, [flat_video("r", [0.0])]), query, 0.5)
+
+    assert found == {(1, "r", 0): 1.0}
+
+
+@pytest.mark.parametrize("engine", ["blocked", "nearest", "range"])
+def test_each_row_of_a_long_query_keeps_its_own_bias(tmp_path, monkeypatch, engine):
+    monkeypatch.setattr("vcd.search.finders._CELLS_PER_STEP", 2000)
+    monkeypatch.setattr("vcd.search.finders._RANGE_CELLS", 2000)
+    make_index(tmp_path, [flat_video("r", [0.0, 45.0])])
+    references = MappedReferences.open(tmp_path)
+    faiss, positions = load_faiss(), references.searched_positions()
+    flat = faiss.IndexFlatIP(SPACE.dim)
+    flat.add(references.features_at(positions))
+    blocked = BlockedFinder(references)
+    finders: dict[str, Finder] = {
+        "blocked": blocked,
+        "nearest": NearestFinder([nearest_of(references, 0, 2)], k=1, slack=0.1, blocked=blocked),
+        "range": RangeFinder(flat.range_search, positions, slack=0.1),
+    }
+    bias = np.full(3000, -0.5, dtype=np.float32)
+    bias[[0, 1100, 2999]] = 0.0
+    query = with_bias(flat_video("q", [0.0] * 3000), *bias)
+
+    found = hits_of(FaissIndex(references, finders[engine], SearchSettings()), query, 0.6)
+
+    assert {row for row, _, _ in found} == {0, 1100, 2999}
+    assert len(found) == 6
+
+
+def test_a_search_with_one_floor_for_many_rows_proposes_to_each_what_its_own_bias_allows():
+    asked = []
+
+    def everything(query, floor):
+        asked.append(floor)
+        score = np.tile(np.array([0.3, 0.6, 0.9], dtype=np.float32), len(query))
+        return np.arange(len(query) + 1, dtype=np.uint64) * 3, score, np.tile(np.arange(3), 2)
+
+    finder = RangeFinder(everything, np.array([10, 20, 30]), slack=0.1)
+
+    ((query_row, position),) = finder.find(flat_rows([0.0, 0.0]), np.array([0.9, 0.5]))
+
+    assert asked == [pytest.approx(0.4)]
+    assert list(zip(query_row, position, strict=True)) == [(0, 30), (1, 20), (1, 30)]
+
+
+@pytest.mark.parametrize("min_score", [-np.inf, np.inf])
+def test_an_infinite_floor_means_the_same_with_a_bias(tmp_path, min_score):
+    index = make_index(tmp_path, [flat_video("r", [0.0, 60.0])])
+
+    found = hits_of(index, with_bias(flat_video("q", [0.0]), -0.5), min_score)
+
+    assert len(found) == (2 if min_score < 0 else 0)
 
 
 def test_a_query_of_another_space_is_refused_before_the_first_hit(tmp_path, refs, rng):

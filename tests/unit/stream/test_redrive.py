@@ -3,45 +3,11 @@
 import pytest
 
 from tests.memory_log import MemoryLog, MemoryWriter
+from tests.unit.stream.buried import VALUE, buried, log_of_dead, uploaded
 from vcd.core import InputError, TransientError
-from vcd.stream.log import Partition, Place, Record
-from vcd.stream.messages.dead_letters import dead_letter_of, decode_dead_letter, list_dead_letters
+from vcd.stream.messages.dead_letters import decode_dead_letter, list_dead_letters
 from vcd.stream.messages.redrive import redrive
 from vcd.stream.topics import DEAD_LETTERS, UPLOADS, topic_specs
-
-_ERROR = InputError("rabbit.mp4: empty file", reason="empty_file")
-_VALUE = b'{"schema_version":1,"trace_id":"t-1"}'
-
-
-def _record(
-    value: bytes | None = _VALUE,
-    *,
-    offset: int = 17,
-    key: bytes | None = b"rabbit",
-    headers: tuple[tuple[str, bytes], ...] = (("producer", b"cms"),),
-) -> Record:
-    place = Place(Partition(UPLOADS, 3), offset)
-    return Record(place=place, key=key, value=value, headers=headers)
-
-
-def _buried(record: Record, error: InputError | TransientError = _ERROR) -> Record:
-    key, value, headers = dead_letter_of(
-        record, error, attempts=4, worker="w-1", now_s=1_750_000_000.5
-    )
-    place = Place(Partition(DEAD_LETTERS, 0), 5)
-    return Record(place=place, key=key, value=value, headers=headers)
-
-
-def _bus(*records: Record) -> MemoryLog:
-    """A log with these records dead, in order."""
-    log = MemoryLog()
-    log.create_topics(topic_specs(4))
-    writer = log.writer()
-    for record in records:
-        buried = _buried(record)
-        writer.send(DEAD_LETTERS, key=buried.key, value=buried.value, headers=buried.headers)
-    writer.close(1.0)
-    return log
 
 
 def _redrive_all(log: MemoryLog, refused: dict[str, str] | None = None) -> int:
@@ -49,12 +15,13 @@ def _redrive_all(log: MemoryLog, refused: dict[str, str] | None = None) -> int:
     return redrive(
         log,
         list_dead_letters(log),
+        patience_s=1.0,
         on_refused=lambda letter, why: told.update({str(letter.source): why}),
     )
 
 
 def test_a_redriven_message_is_where_it_came_from_as_it_came():
-    log = _bus(_record(b"\x00\xff"))
+    log = log_of_dead(uploaded(b"\x00\xff"))
 
     assert _redrive_all(log) == 1
 
@@ -64,10 +31,10 @@ def test_a_redriven_message_is_where_it_came_from_as_it_came():
 
 
 def test_what_was_redriven_is_listed_no_more():
-    log = _bus(_record(offset=4), _record(offset=5))
+    log = log_of_dead(uploaded(offset=4), uploaded(offset=5))
     first = next(list_dead_letters(log))
 
-    redrive(log, [first], on_refused=lambda letter, why: pytest.fail(why))
+    redrive(log, [first], patience_s=1.0, on_refused=lambda letter, why: pytest.fail(why))
 
     assert [letter.source.offset for letter in list_dead_letters(log)] == [5]
     assert _redrive_all(log) == 1
@@ -75,11 +42,11 @@ def test_what_was_redriven_is_listed_no_more():
 
 
 def test_a_message_that_dies_again_is_another_dead_letter_and_counts_its_redrives():
-    log = _bus(_record())
+    log = log_of_dead(uploaded())
     _redrive_all(log)
     (again,) = log.all_of(UPLOADS)
-    buried = _buried(again)
-    log.writer().send(DEAD_LETTERS, key=buried.key, value=buried.value, headers=buried.headers)
+    dead = buried(again)
+    log.writer().send(DEAD_LETTERS, key=dead.key, value=dead.value, headers=dead.headers)
 
     (letter,) = list_dead_letters(log)
     _redrive_all(log)
@@ -90,13 +57,13 @@ def test_a_message_that_dies_again_is_another_dead_letter_and_counts_its_redrive
 
 @pytest.mark.parametrize("count", [b"many", b"-1", b"9" * 5000, b"\xff"])
 def test_a_count_of_redrives_that_is_none_counts_from_the_start(count):
-    letter = decode_dead_letter(_buried(_record(headers=(("vcd-redrives", count),))))
+    letter = decode_dead_letter(buried(uploaded(headers=(("vcd-redrives", count),))))
 
     assert letter.num_redrives == 0
 
 
 def test_a_cut_message_is_not_sent_again_and_the_others_are():
-    log = _bus(_record(b"x" * 1_000_000, offset=4), _record(offset=5))
+    log = log_of_dead(uploaded(b"x" * 1_000_000, offset=4), uploaded(offset=5))
     refused: dict[str, str] = {}
 
     assert _redrive_all(log, refused) == 1
@@ -107,7 +74,7 @@ def test_a_cut_message_is_not_sent_again_and_the_others_are():
 
 
 def test_nothing_is_marked_while_its_source_does_not_take_it():
-    log = _bus(_record())
+    log = log_of_dead(uploaded())
     log.refused[UPLOADS] = TransientError("the broker is away")
 
     with pytest.raises(TransientError, match="the broker is away"):
@@ -117,7 +84,7 @@ def test_nothing_is_marked_while_its_source_does_not_take_it():
 
 
 def test_what_the_source_will_never_take_is_named_and_stays_listed():
-    log = _bus(_record())
+    log = log_of_dead(uploaded())
     log.refused[UPLOADS] = InputError("too large for the topic")
     refused: dict[str, str] = {}
 
@@ -128,7 +95,7 @@ def test_what_the_source_will_never_take_is_named_and_stays_listed():
 
 
 def test_a_crash_before_the_marker_sends_twice_and_loses_nothing():
-    log = _bus(_record())
+    log = log_of_dead(uploaded())
     log.refused[DEAD_LETTERS] = TransientError("killed here")
     with pytest.raises(TransientError, match="killed here"):
         _redrive_all(log)
@@ -136,7 +103,7 @@ def test_a_crash_before_the_marker_sends_twice_and_loses_nothing():
 
     assert _redrive_all(log) == 1
 
-    assert [record.value for record in log.all_of(UPLOADS)] == [_VALUE, _VALUE]
+    assert [record.value for record in log.all_of(UPLOADS)] == [VALUE, VALUE]
     assert list(list_dead_letters(log)) == []
 
 
@@ -157,8 +124,8 @@ class _Choosy(MemoryLog):
 def test_those_that_are_durable_are_marked_although_one_before_them_failed():
     log = _Choosy()
     log.create_topics(topic_specs(4))
-    log.records[DEAD_LETTERS] = _bus(
-        _record(offset=1, key=b"bad"), _record(offset=2), _record(offset=3)
+    log.records[DEAD_LETTERS] = log_of_dead(
+        uploaded(offset=1, key=b"bad"), uploaded(offset=2), uploaded(offset=3)
     ).records[DEAD_LETTERS]
 
     with pytest.raises(TransientError, match="lost"):

@@ -13,12 +13,14 @@ __all__ = ["redrive"]
 
 _BATCH = 32
 """Messages sent before the first is waited for; they are in memory, up to a megabyte each."""
-_SEND_TIMEOUT_S = 120.0
-"""Longer than any log takes to say that a record is not durable."""
 
 
 def redrive(
-    log: Log, letters: Iterable[DeadLetter], *, on_refused: Callable[[DeadLetter, str], None]
+    log: Log,
+    letters: Iterable[DeadLetter],
+    *,
+    patience_s: float,
+    on_refused: Callable[[DeadLetter, str], None],
 ) -> int:
     """Send messages to where they came from once more; returns how many.
 
@@ -28,6 +30,7 @@ def redrive(
     Args:
         log: where they are.
         letters: which ones.
+        patience_s: how long to wait for a message to be durable.
         on_refused: told of each that cannot be sent again, with a sentence.
 
     Raises:
@@ -38,21 +41,24 @@ def redrive(
     remaining = _whole(letters, on_refused)
     try:
         while batch := list(islice(remaining, _BATCH)):
-            num_sent += _redrive_batch(writer, batch, on_refused)
+            num_sent += _redrive_batch(writer, batch, patience_s, on_refused)
     finally:
-        writer.close(_SEND_TIMEOUT_S)
+        writer.close(patience_s)
     return num_sent
 
 
 def _redrive_batch(
-    writer: Writer, batch: Sequence[DeadLetter], on_refused: Callable[[DeadLetter, str], None]
+    writer: Writer,
+    batch: Sequence[DeadLetter],
+    patience_s: float,
+    on_refused: Callable[[DeadLetter, str], None],
 ) -> int:
     sent = [(letter, _send(writer, letter)) for letter in batch]
     trouble: TransientError | None = None
     markers = []
     for letter, future in sent:
         try:
-            _wait(future, letter)
+            _wait(future, letter, patience_s)
         except InputError as error:
             on_refused(letter, str(error))
         except TransientError as error:
@@ -62,7 +68,7 @@ def _redrive_batch(
             marker = writer.send(DEAD_LETTERS, key=letter.key, value=None, headers=headers)
             markers.append((letter, marker))
     for letter, marker in markers:
-        _wait(marker, letter)
+        _wait(marker, letter, patience_s)
     if trouble is not None:
         raise trouble
     return len(markers)
@@ -84,10 +90,10 @@ def _send(writer: Writer, letter: DeadLetter) -> Future[Place]:
     return writer.send(topic, key=letter.key, value=letter.value, headers=headers)
 
 
-def _wait(future: Future[Place], letter: DeadLetter) -> None:
+def _wait(future: Future[Place], letter: DeadLetter, patience_s: float) -> None:
     try:
-        future.result(timeout=_SEND_TIMEOUT_S)
+        future.result(timeout=patience_s)
     except TimeoutError as error:
         raise TransientError(
-            f"{letter.source}: not durable after {_SEND_TIMEOUT_S:g} s; it may be sent twice"
+            f"{letter.source}: not durable after {patience_s:g} s; it may be sent twice"
         ) from error

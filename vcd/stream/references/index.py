@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcd.core import Descriptors, DescriptorSpace, InputError, SetupError
-from vcd.search import FaissIndex, IndexWriter, SearchSettings, open_index
+from vcd.search import FaissIndex, IndexWriter, RowDerivation, SearchSettings, open_index
 from vcd.stream.messages.records import ReferenceChange
 from vcd.stream.references.descriptor_store import descriptor_file_of
 
@@ -23,14 +23,16 @@ class IndexTerms:
     """What a reference must be to be in the index, and how the index is made.
 
     Attributes:
-        space: of its descriptors.
+        space: of its descriptors, as they are stored.
         rate_hz: at which it was sampled.
         weights: name or path, recorded when the index is made.
+        derivation: makes the searched rows of the stored ones; None searches those.
     """
 
     space: DescriptorSpace
     rate_hz: float
     weights: str
+    derivation: RowDerivation | None = None
 
     def check(self, change: ReferenceChange) -> None:
         """Refuse what can never be compared with the rest.
@@ -70,7 +72,7 @@ class ReferenceIndex:
         self._changed: set[str] = set()
         try:
             self._writer.publish()
-            self._index = open_index(directory, search)
+            self._index = open_index(directory, search, terms.derivation)
         except BaseException:
             self._writer.__exit__(None, None, None)
             raise
@@ -93,7 +95,7 @@ class ReferenceIndex:
             return False
         if sorted(known.excluded) != sorted(change.excluded):
             return False
-        return descriptor_file_of(self._index.descriptors(ref_id)) == change.descriptors
+        return descriptor_file_of(self._index.stored_descriptors(ref_id)) == change.descriptors
 
     def add(self, change: ReferenceChange, descriptors: Descriptors) -> None:
         """Add a reference, in place of the one that has its id.
@@ -136,7 +138,7 @@ class ReferenceIndex:
             SetupError: it could not be written; the version before still counts.
         """
         self._writer.publish()
-        self._index = open_index(self.directory, self._search)
+        self._index = open_index(self.directory, self._search, self.terms.derivation)
         num_refs = len(self._index.ref_ids)
         _logger.info("references changed: %d, in effect: %d", len(self._changed), num_refs)
         self._changed.clear()
