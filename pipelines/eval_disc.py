@@ -46,7 +46,7 @@ _ABOUT = """\
 Rank pairs of images by their descriptors, as the evaluation of SSCD does on DISC2021.
 
   micro_ap        of equal scores, wrong pairs count first
-  recall_at_p90   highest recall at a precision of 90 %
+  recall_at_p90   highest recall at a precision of 90 %; none where it is never reached
   accuracy_at_1   share of the true pairs that score above all other pairs of their query
 
 Rows are ranked by minus their squared L2 distance; with --background (the training split), by
@@ -102,7 +102,7 @@ def _measured(pairs: ScoredPairs) -> tuple[dict[str, float | None], dict[str, In
     recall, threshold = recall_at_precision(pairs, _PRECISION)
     metrics = {
         "micro_ap": isc_micro_ap(pairs),
-        "recall_at_p90": recall,
+        "recall_at_p90": recall if threshold is not None else None,
         "accuracy_at_1": accuracy_at_1(pairs),
         "threshold_at_p90": threshold,
     }

@@ -120,10 +120,10 @@ class _Measuring:
             with searching(f"ranking{variant}") as tell:
                 found = ranked_pairs(searched, Budget(), tell)
         pairs = ScoredPairs.from_candidates(found, self.truth)
-        recall, _ = recall_at_precision(pairs, _PRECISION)
+        recall, threshold = recall_at_precision(pairs, _PRECISION)
         self.metrics |= {
             f"micro_ap{variant}": isc_micro_ap(pairs),
-            f"recall_at_p90{variant}": recall,
+            f"recall_at_p90{variant}": recall if threshold is not None else None,
             f"accuracy_at_1{variant}": accuracy_at_1(pairs),
         }
         resampled = {

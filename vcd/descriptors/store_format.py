@@ -25,6 +25,9 @@ UNKNOWN_SPACE = "unknown"
 _LOCAL_HEADER_BYTES = 30
 """Of a member of a zip file, before its name: PKWARE's appnote, 4.3.7."""
 
+_MAX_VIEW = int(np.iinfo(np.int16).max)
+"""What a record of descriptors can hold."""
+
 _CHECKED_ROWS = 65_536
 """Rows looked at in one go: 128 MB at 512 dimensions."""
 
@@ -209,6 +212,11 @@ def _check_per_row(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     if view is not None and (view.shape != (num_rows,) or view.dtype.kind not in "iu"):
         raise InputError(
             f"{path}: view must be ({num_rows},) integers, got {view.shape} {view.dtype}"
+        )
+    if view is not None and len(view) and not 0 <= view.min() <= view.max() <= _MAX_VIEW:
+        raise InputError(
+            f"{path}: a view must be a number from 0 to {_MAX_VIEW}, "
+            f"got {view.min()} to {view.max()}"
         )
 
 

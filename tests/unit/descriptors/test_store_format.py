@@ -54,3 +54,11 @@ def test_what_names_no_videos_is_refused(tmp_path, ids, sentence):
 
     with pytest.raises(InputError, match=rf"d\.npz: .*{sentence}"):
         read_descriptor_rows(path)
+
+
+@pytest.mark.parametrize("view", [-1, 32_768])
+def test_a_view_that_no_record_can_hold_is_refused(tmp_path, view):
+    path = write_rows(tmp_path / "d.npz", ROWS, view=np.array([0, 0, 0, 0, 0, view]))
+
+    with pytest.raises(InputError, match="a view must be a number from 0 to 32767, got"):
+        read_descriptor_rows(path)

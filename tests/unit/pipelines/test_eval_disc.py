@@ -48,6 +48,15 @@ def test_metrics_have_ties_broken_for_the_worst(files, capsys):
     assert document["provenance"]["settings"]["score_norm"] is None
 
 
+def test_a_precision_that_is_never_reached_has_no_recall(files, capsys):
+    (files / "gt.csv").write_text("Q00003,R000001\n")
+
+    document = measured(files, capsys)
+
+    assert document["recall_at_p90"] is None
+    assert document["threshold_at_p90"] is None
+
+
 def test_only_so_many_references_of_each_query_are_ranked(files, capsys):
     assert measured(files, capsys)["counts"]["ranked_pairs"] == 9
     assert measured(files, capsys, "--candidates", "2")["counts"]["ranked_pairs"] == 6
