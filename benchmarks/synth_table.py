@@ -7,13 +7,16 @@ the same videos with no threshold. A table for each goes to stderr, all numbers 
 
 *Bounds alone* is the segment AP of the matches that are right, each of the same score, against
 the true segments that they lie on: what a perfect detection with these bounds would get.
+
+``--without`` names references that hold the footage of a copied one (a trailer of it, say): a
+match to such a twin is right, whatever the ground truth of the set says.
 """
 
 import argparse
-import csv
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -22,7 +25,10 @@ import numpy as np
 
 from pipelines.known_copies import CheckedSet, check_data_set
 from vcd.evaluation.bootstrap import confidence_interval
+from vcd.evaluation.by_edit import scores_by_edit
 from vcd.evaluation.calibration import found_scores, precision_curve
+from vcd.evaluation.files.edits_file import read_edits
+from vcd.evaluation.files.vsc_files import read_ground_truth
 from vcd.evaluation.micro_ap import ScoredPairs, micro_ap
 from vcd.evaluation.segment_ap import segment_ap, segment_curve
 from vcd.evaluation.tables import Segments
@@ -47,12 +53,19 @@ def main() -> None:
     parser.add_argument("--rates", type=float, nargs="+", default=[1.0, 2.0, 4.0])
     parser.add_argument("--fits", nargs="+", default=["none", "vsc"], choices=FITS)
     parser.add_argument("--bounds", nargs="+", default=["refined", "grid"])
+    parser.add_argument("--without", nargs="*", default=[], help="twins: refs not to count")
     arguments = parser.parse_args()
-    edits = edits_of_queries(arguments.folder)
+    truth = read_ground_truth(arguments.folder / "ground_truth.csv", keeps_ids=True)
+    edits = read_edits(arguments.folder / "edits.csv", truth)
     rows = []
     for rate_hz, fit, bounds in product(arguments.rates, arguments.fits, arguments.bounds):
         checked = checked_with(arguments.folder, arguments.work, rate_hz, fit, bounds)
-        row = {"rate_hz": rate_hz, "fit": fit, "bounds": bounds, **measured(checked, edits)}
+        row = {
+            "rate_hz": rate_hz,
+            "fit": fit,
+            "bounds": bounds,
+            **measured(without(checked, arguments.without), edits),
+        }
         rows.append(row)
         print(line_of(row), file=sys.stderr, flush=True)
     print(json.dumps({"data_set": arguments.folder.name, "rows": rows}, indent=1))
@@ -71,7 +84,13 @@ def checked_with(folder: Path, work: Path, rate_hz: float, fit: str, bounds: str
     return check_data_set(folder, here, index_flags=["--fps", f"{rate_hz:g}"], config=config)
 
 
-def measured(checked: CheckedSet, edits: dict[str, str]) -> dict[str, object]:
+def without(checked: CheckedSet, ref_ids: list[str]) -> CheckedSet:
+    """Leave out matches to references that show the footage of another one, uncopied."""
+    matches = checked.matches
+    return replace(checked, matches=matches.take(~np.isin(matches.ref_ids, ref_ids)))
+
+
+def measured(checked: CheckedSet, edits: Mapping[str, str]) -> dict[str, object]:
     matches, truth = checked.matches, checked.truth
     curve = segment_curve(matches, truth)
     low, high = confidence_interval(curve.resampled_ap(), curve.num_queries)
@@ -101,56 +120,26 @@ def at_precision(matches: Segments, truth: Segments) -> tuple[float | None, floa
 
 
 def by_edit(
-    matches: Segments, truth: Segments, edits: dict[str, str], threshold: float | None
+    matches: Segments, truth: Segments, edits: Mapping[str, str], threshold: float | None
 ) -> dict[str, dict[str, float]]:
-    """Segment AP among the queries of one edit and all that copy nothing, and recall at 95 %."""
-    positive = set(truth.query_ids.tolist())
-    groups = defaultdict(set)
-    for query_id in positive:
-        groups[edits[query_id]].add(query_id)
-    table = {}
-    for edit, ids in sorted(groups.items()):
-        others = positive - ids
-        here = taken(matches, [each not in others for each in matches.query_ids.tolist()])
-        true = taken(truth, [each in ids for each in truth.query_ids.tolist()])
-        _, best = found_scores(here, true)
-        is_found = best >= (np.inf if threshold is None else threshold)
-        table[edit] = {
-            "num_true": len(true),
-            "segment_ap": segment_ap(here, true),
-            "recall_at_95": float(is_found.mean()),
-            "ever_found": float(np.isfinite(best).mean()),
+    """What was measured of each edit, and its recall at 95 %."""
+    return {
+        edit: {
+            "num_true": scores.num_true,
+            "segment_ap": scores.segment_ap,
+            "recall_at_95": scores.recall(np.inf if threshold is None else threshold),
+            "ever_found": scores.ever_found,
         }
-    return table
+        for edit, scores in scores_by_edit(matches, truth, edits).items()
+    }
 
 
 def bounds_alone(matches: Segments, truth: Segments) -> float:
     is_right, _ = found_scores(matches, truth)
-    right = taken(matches, is_right.tolist())
+    right = matches.take(is_right)
     _, best = found_scores(right, truth)
-    found = taken(truth, np.isfinite(best).tolist())
+    found = truth.take(np.isfinite(best))
     return segment_ap(replace(right, score=np.ones(len(right))), found)
-
-
-def taken(table: Segments, rows: list[bool]) -> Segments:
-    kept = np.array(rows, dtype=bool)
-    return Segments(
-        query_ids=table.query_ids[kept],
-        ref_ids=table.ref_ids[kept],
-        query_s=table.query_s[kept],
-        ref_s=table.ref_s[kept],
-        score=table.score[kept],
-    )
-
-
-def edits_of_queries(folder: Path) -> dict[str, str]:
-    """The edit of each query that copies; "several" where its copies differ."""
-    found = defaultdict(set)
-    with (folder / "edits.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["ref_id"]:
-                found[row["query_id"]].add(row["edit"])
-    return {query: names.pop() if len(names) == 1 else "several" for query, names in found.items()}
 
 
 def line_of(row: dict[str, object]) -> str:

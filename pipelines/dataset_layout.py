@@ -37,6 +37,12 @@ class DataSetFolders:
     background: Path | None
     ground_truth: Path
 
+    @property
+    def edits(self) -> Path | None:
+        """What was done to the queries, which `vcd synth` writes; None where nobody says it."""
+        path = self.ground_truth.with_name("edits.csv")
+        return path if path.exists() else None
+
     def roles(self) -> dict[str, Path]:
         """Folder of each role, in the order in which they are described."""
         roles = {"queries": self.queries, "refs": self.refs}

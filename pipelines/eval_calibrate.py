@@ -64,6 +64,9 @@ def main(argv: Sequence[str]) -> int:
         config=arguments.config,
     )
     curve = precision_curve(checked.matches, checked.truth)
+    if not arguments.json:
+        print(_table(curve, wished=arguments.precision))
+        print("\n".join(_surest_wrong(checked)))
     try:
         chosen = choose_threshold(curve, precision=arguments.precision)
     except InputError as error:
@@ -72,9 +75,6 @@ def main(argv: Sequence[str]) -> int:
     _write(arguments.out, encode_calibration(calibration))
     if arguments.json:
         console.print_json(_document(checked, curve, chosen, calibration))
-    else:
-        print(_table(curve, wished=arguments.precision))
-        print("\n".join(_surest_wrong(checked)))
     for sentence in _sentences(checked, curve, chosen, calibration):
         console.say(sentence)
     console.say(

@@ -22,6 +22,8 @@ from pipelines.track_files import say_how_ids_fit, searching
 from vcd.config import load_settings
 from vcd.descriptors import DescriptorRows, read_descriptor_rows
 from vcd.evaluation.bootstrap import Metric
+from vcd.evaluation.by_edit import EditScores, scores_by_edit
+from vcd.evaluation.files.edits_file import read_edits
 from vcd.evaluation.files.vsc_files import read_ground_truth, write_candidates, write_matches
 from vcd.evaluation.micro_ap import ScoredPairs, micro_ap, micro_curve
 from vcd.evaluation.resampled_pairs import resampled_micro_ap
@@ -40,6 +42,8 @@ Describe, match and measure a whole data set in the form of VSC2022; `vcd synth`
   micro_ap         descriptor track        segment_ap         matching track
   match_micro_ap   pairs by their best match
   ..._score_norm   the same with score normalization, where there is a background
+  by_edit          true segments, segment AP and share found of each edit, where `vcd synth`
+                   left an edits.csv
 
 Writes descriptors, candidates, matches, pictures and results.json to --out; the same command
 again describes only what is missing."""
@@ -52,15 +56,17 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parse(argv)
     folders = find_vsc2022(arguments.data_dir, arguments.split)
     truth = read_ground_truth(folders.ground_truth)
+    edits = {} if folders.edits is None else read_edits(folders.edits, truth)
     files, outcome = describe_data_set(arguments, folders)
     rows = {role: read_descriptor_rows(path) for role, path in files.items()}
     say_how_ids_fit(rows["queries"], rows["refs"], truth, str(folders.ground_truth))
-    run = _Measuring(arguments=arguments, truth=truth, rows=rows)
+    run = _Measuring(arguments=arguments, truth=truth, edits=edits, rows=rows)
     run.measure(_RAW)
     if "background" in rows:
         run.measure(_NORMALIZED)
+    inputs = {**files, "ground_truth": folders.ground_truth}
     origin = provenance(
-        inputs={**files, "ground_truth": folders.ground_truth},
+        inputs=inputs if folders.edits is None else {**inputs, "edits": folders.edits},
         settings={"media.rate_hz": load_settings(arguments.config, {}).media.rate_hz}
         | run.settings,
         spaces={role: each.space for role, each in rows.items()},
@@ -73,6 +79,7 @@ def main(argv: Sequence[str]) -> int:
         "not_in_full": len(outcome.unseen_s),
     }
     document = results_document(run.metrics, run.intervals, origin, counts=counts)
+    document |= {name: _edit_values(scores) for name, scores in run.by_edit.items()}
     save_results(arguments.out, document)
     for name, curves in run.curves.items():
         save_curves(arguments.out / f"{name}.png", f"VSC2022, {name} track", curves)
@@ -80,6 +87,8 @@ def main(argv: Sequence[str]) -> int:
         console.print_json(document)
     else:
         print(results_table(run.metrics, run.intervals, counts))
+        for name, scores in run.by_edit.items():
+            print(f"\n{_edit_table(name, scores)}")
     console.say(outcome.closing_line(done="described", note=f"results in {arguments.out}"))
     return outcome.exit_code
 
@@ -90,10 +99,12 @@ class _Measuring:
 
     arguments: argparse.Namespace
     truth: Segments
+    edits: Mapping[str, str]
     rows: Mapping[str, DescriptorRows]
     metrics: dict[str, float | None] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     curves: dict[str, list[Curve]] = field(default_factory=dict)
+    by_edit: dict[str, Mapping[str, EditScores]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
 
     def measure(self, variant: str) -> None:
@@ -150,12 +161,36 @@ class _Measuring:
         precision, recall = curve.precision_recall()
         shown = Curve(name=names[0], precision=precision, recall=recall, ap=curve.ap())
         self.curves.setdefault("matching", []).append(shown)
+        if self.edits:
+            by_edit = scores_by_edit(matches, self.truth, self.edits)
+            self.by_edit[f"by_edit{variant}"] = by_edit
 
     def _take(
         self, resampled: Mapping[str, Metric], values: Mapping[str, float], num_queries: int
     ) -> None:
         self.metrics |= values
         self.intervals |= intervals_of(resampled, num_queries)
+
+
+def _edit_values(scores: Mapping[str, EditScores]) -> dict[str, dict[str, float]]:
+    return {
+        edit: {
+            "num_true": each.num_true,
+            "segment_ap": each.segment_ap,
+            "ever_found": each.ever_found,
+        }
+        for edit, each in scores.items()
+    }
+
+
+def _edit_table(name: str, scores: Mapping[str, EditScores]) -> str:
+    width = max(map(len, (name, *scores)))
+    lines = [f"{name:<{width}}  true segments  segment_ap  ever found"]
+    lines += [
+        f"{edit:<{width}}  {each.num_true:13,}  {each.segment_ap:10.4f}  {each.ever_found:10.3f}"
+        for edit, each in scores.items()
+    ]
+    return "\n".join(lines)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -183,11 +183,5 @@ def _segments(matches: Sequence[Match]) -> Segments:
 
 def _of_queries(truth: Segments, query_ids: Sequence[str]) -> Segments:
     wanted = set(query_ids)
-    kept = np.array([each in wanted for each in truth.query_ids.tolist()], dtype=np.bool_)
-    return Segments(
-        query_ids=truth.query_ids[kept],
-        ref_ids=truth.ref_ids[kept],
-        query_s=truth.query_s[kept],
-        ref_s=truth.ref_s[kept],
-        score=truth.score[kept],
-    )
+    kept = [each in wanted for each in truth.query_ids.tolist()]
+    return truth.take(np.array(kept, dtype=np.bool_))

@@ -50,6 +50,7 @@ def test_a_folder_of_videos_becomes_results(vcd: Run, data_set: Path) -> None:
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert found["micro_ap"] == found["micro_ap_score_norm"] == 1.0
+    assert "by_edit" not in found
     assert found["segment_ap"] > 0.97
     assert found["segment_ap_score_norm"] > 0.97
     assert found["counts"] == {
@@ -104,6 +105,31 @@ def test_a_video_that_cannot_be_decoded_is_named_and_counted(vcd: Run, data_set:
     assert result.returncode == 3
     one_sentence(result.stderr, "refused Q4")
     assert json.loads(result.stdout)["counts"]["refused"] == 1
+
+
+@pytest.mark.slow
+def test_where_it_is_known_what_was_done_there_is_a_table_by_edit(vcd: Run, data_set: Path) -> None:
+    shutil.rmtree(data_set / "background")
+    edits = data_set / "edits.csv"
+    edits.write_text("query_id,ref_id,edit\nQ1,R1,none\nQ2,R9,crop70\nQ3,,flip\nQ8,R1,flip\n")
+
+    refused = vcd("eval", "vsc2022", data_set)
+    edits.write_text("query_id,ref_id,edit\nQ1,R1,none\nQ2,R2,crop70\nQ3,,flip\n")
+    result = vcd("eval", "vsc2022", data_set)
+
+    assert refused.returncode == 1
+    one_sentence(refused.stderr, "edits.csv, line 5: the query Q8 copies nothing")
+    assert result.returncode == 0, result.stderr
+    _, _, table = result.stdout.partition("by_edit  true segments  segment_ap  ever found\n")
+    assert [line.split()[::3] for line in table.splitlines()] == [
+        ["crop70", "1.000"],
+        ["none", "1.000"],
+    ]
+    found = json.loads((data_set / "results/results.json").read_text())
+    assert found["by_edit"].keys() == {"crop70", "none"}
+    assert found["by_edit"]["none"]["num_true"] == found["by_edit"]["none"]["ever_found"] == 1
+    assert found["by_edit"]["none"]["segment_ap"] > 0.97
+    assert found["provenance"]["inputs"]["edits"]["file"] == "edits.csv"
 
 
 @pytest.mark.slow

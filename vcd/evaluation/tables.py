@@ -85,6 +85,16 @@ class Segments:
     def __len__(self) -> int:
         return len(self.score)
 
+    def take(self, rows: NDArray[np.bool_]) -> "Segments":
+        """Keep the rows that ``(N,)`` bools say."""
+        return Segments(
+            query_ids=self.query_ids[rows],
+            ref_ids=self.ref_ids[rows],
+            query_s=self.query_s[rows],
+            ref_s=self.ref_s[rows],
+            score=self.score[rows],
+        )
+
     def pairs(self) -> Candidates:
         """Give each pair with its best score, in order of first sight; negative stays negative."""
         pair, first_row = _first_sight(self.query_ids, self.ref_ids)

@@ -26,6 +26,14 @@ def test_pairs_have_their_best_score_in_order_of_first_sight_and_stay_negative()
     assert pairs.score.tolist() == [-1.0, 0.5]
 
 
+def test_taken_rows_keep_their_order_and_all_their_columns():
+    taken = segments().take(np.array([True, False, True]))
+
+    assert (taken.query_ids.tolist(), taken.ref_ids.tolist()) == (["b", "b"], ["x", "x"])
+    assert taken.query_s.tolist() == taken.ref_s.tolist() == [[0.0, 1.0], [5.0, 7.0]]
+    assert taken.score.tolist() == [-3.0, -1.0]
+
+
 def test_a_later_pair_of_an_earlier_query_keeps_its_place():
     table = segments(query_ids=np.array(["b", "a", "b"]), ref_ids=np.array(["x", "x", "y"]))
 

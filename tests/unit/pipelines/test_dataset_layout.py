@@ -23,6 +23,13 @@ def test_a_synthetic_set_is_found(tmp_path):
 
     assert found.roles() == {"queries": tmp_path / "queries", "refs": tmp_path / "refs"}
     assert found.ground_truth == tmp_path / "ground_truth.csv"
+    assert found.edits is None
+
+
+def test_what_was_done_to_queries_is_found_beside_the_ground_truth(tmp_path):
+    _make(tmp_path, "queries", "refs", "ground_truth.csv", "edits.csv")
+
+    assert find_vsc2022(tmp_path, None).edits == tmp_path / "edits.csv"
 
 
 @pytest.mark.parametrize("name", ["background", "noise"])

@@ -166,6 +166,29 @@ def test_too_little_evidence_is_told_with_the_data_set(world, tmp_path):
     assert not (tmp_path / "calibration.json").exists()
 
 
+def test_what_was_measured_is_shown_where_no_threshold_can_be_chosen(world, capsys):
+    world.scores = (0.9, 0.8)
+
+    with pytest.raises(InputError, match="too few right matches"):
+        _calibrated(world)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "> 0.99    none" in lines
+    assert lines[-2:] == [
+        "  0.3000  N0 0.0-5.0 s from R0 7.0-12.0 s",
+        "  0.2000  N1 0.0-5.0 s from R0 7.0-12.0 s",
+    ]
+
+
+def test_as_json_nothing_is_printed_where_no_threshold_can_be_chosen(world, capsys):
+    world.scores = (0.9, 0.8)
+
+    with pytest.raises(InputError, match="too few right matches"):
+        _calibrated(world, "--json")
+
+    assert capsys.readouterr().out == ""
+
+
 def test_a_file_that_cannot_be_written_is_named(world, tmp_path):
     (tmp_path / "file").touch()
 

@@ -79,6 +79,20 @@ class CsvRows:
                 )
             yield line, cells
 
+    def place(self, name: str) -> int:
+        """Say where among the cells of a row a column stands.
+
+        Raises:
+            InputError: there is no such column, or there are several.
+        """
+        stripped = [column.strip() for column in self.header]
+        count = stripped.count(name)
+        if count != 1:
+            found = _short(",".join(self.header))
+            wanted = f"wanted one column {name}, found {'none' if count == 0 else count}"
+            raise InputError(f"{self.path}: {wanted} in the header {found}")
+        return stripped.index(name)
+
 
 def read_columns(path: Path, *, texts: Sequence[str], numbers: Sequence[str]) -> CsvColumns:
     """Read the named columns, wherever they stand.
@@ -117,7 +131,7 @@ def _read_carefully(
 ) -> CsvColumns:
     opened = _open(path, data)
     rows = opened.even_rows()
-    places = [_place(opened, name) for name in (*texts, *numbers)]
+    places = [opened.place(name) for name in (*texts, *numbers)]
     lines: list[NDArray[np.int64]] = []
     parts: dict[str, list[NDArray[np.str_] | NDArray[np.float64]]] = {
         name: [] for name in (*texts, *numbers)
@@ -175,16 +189,6 @@ def _first_undecodable(data: bytes) -> int:
     except UnicodeDecodeError as error:
         return error.start
     return len(data)
-
-
-def _place(opened: CsvRows, name: str) -> int:
-    stripped = [column.strip() for column in opened.header]
-    count = stripped.count(name)
-    if count != 1:
-        found = _short(",".join(opened.header))
-        wanted = f"wanted one column {name}, found {'none' if count == 0 else count}"
-        raise InputError(f"{opened.path}: {wanted} in the header {found}")
-    return stripped.index(name)
 
 
 def _names(
