@@ -270,7 +270,7 @@ def test_a_damaged_background_is_not_used(bundle):
         bundled_background(bundle)
 
 
-@pytest.mark.parametrize("stated", [{"weight": -1}, {"wight": 1}, 3])
+@pytest.mark.parametrize("stated", [{"weight": -1}, {"heft": 1}, 3])
 def test_a_card_that_states_no_possible_fit_is_refused(stated, bundle):
     path = bundle / "vcd_compact.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "default_fit": stated}))
