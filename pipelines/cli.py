@@ -43,7 +43,7 @@ EXIT_INTERRUPTED = 130
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One verb of the command and the file that does it.
+    """One verb of the command, or one action of a verb, and the file that does it.
 
     Attributes:
         name: what is typed.

@@ -4,38 +4,22 @@ import argparse
 import importlib
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from pipelines.cli import verb_parser
+from pipelines.cli import Verb, verb_parser
 
-__all__ = ["ACTIONS", "Action", "available_actions", "main"]
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One action of the verb and the file that does it.
-
-    Attributes:
-        name: what is typed.
-        module: has ``main(argv) -> int``; loaded only when its action is typed.
-        summary: its line of ``vcd eval --help``.
-    """
-
-    name: str
-    module: str
-    summary: str
+__all__ = ["ACTIONS", "available_actions", "main"]
 
 
 ACTIONS = (
-    Action("vsc-matching", "pipelines.eval_vsc_matching", "segment AP of a matches file (VSC2022)"),
-    Action("vsc-descriptor", "pipelines.eval_vsc_descriptor", "micro-AP of descriptors (VSC2022)"),
-    Action("disc", "pipelines.eval_disc", "micro-AP of image descriptors (DISC2021)"),
-    Action("copydays", "pipelines.eval_copydays", "mAP of image descriptors (Copydays)"),
-    Action("vcsl", "pipelines.eval_vcsl", "segment precision, recall and F of matches (VCSL)"),
-    Action("validate", "pipelines.eval_validate", "hold a file against the challenge's limits"),
-    Action("calibrate", "pipelines.eval_calibrate", "find the threshold for a wished precision"),
-    Action("vsc2022", "pipelines.eval_vsc2022", "measure a whole data set: VSC2022, `vcd synth`"),
-    Action("disc2021", "pipelines.eval_disc2021", "measure a whole data set: DISC2021"),
+    Verb("vsc-matching", "pipelines.eval_vsc_matching", "segment AP of a matches file (VSC2022)"),
+    Verb("vsc-descriptor", "pipelines.eval_vsc_descriptor", "micro-AP of descriptors (VSC2022)"),
+    Verb("disc", "pipelines.eval_disc", "micro-AP of image descriptors (DISC2021)"),
+    Verb("copydays", "pipelines.eval_copydays", "mAP of image descriptors (Copydays)"),
+    Verb("vcsl", "pipelines.eval_vcsl", "segment precision, recall and F of matches (VCSL)"),
+    Verb("validate", "pipelines.eval_validate", "hold a file against the challenge's limits"),
+    Verb("calibrate", "pipelines.eval_calibrate", "find the threshold for a wished precision"),
+    Verb("vsc2022", "pipelines.eval_vsc2022", "measure a whole data set: VSC2022, `vcd synth`"),
+    Verb("disc2021", "pipelines.eval_disc2021", "measure a whole data set: DISC2021"),
 )
 
 
@@ -51,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     return code
 
 
-def available_actions() -> tuple[Action, ...]:
+def available_actions() -> tuple[Verb, ...]:
     """List the actions whose file is there."""
     return tuple(each for each in ACTIONS if importlib.util.find_spec(each.module) is not None)
 

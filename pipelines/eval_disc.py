@@ -15,7 +15,7 @@ from pipelines.results import (
     results_document,
     results_table,
 )
-from pipelines.track_files import of_form, say_how_ids_fit, searching
+from pipelines.track_files import of_form, ranked_counts, say_how_ids_fit, searching
 from vcd.config import load_settings
 from vcd.descriptors import DescriptorRows, read_descriptor_rows
 from vcd.evaluation.bootstrap import ratio_of
@@ -70,13 +70,7 @@ def main(argv: Sequence[str]) -> int:
     found = _ranked(files, arguments)
     pairs = ScoredPairs.from_candidates(found, truth)
     metrics, intervals = _measured(pairs)
-    counts = {
-        "queries": len(files["queries"].runs),
-        "references": len(files["references"].runs),
-        "ranked_pairs": len(found),
-        "true_pairs": len(truth),
-        "true_pairs_ranked": int(pairs.is_true.sum()),
-    }
+    counts = ranked_counts(files["queries"], files["references"], pairs)
     if arguments.json:
         spaces = {role: rows.space for role, rows in files.items()}
         origin = provenance(inputs=_inputs(arguments), settings=_settings(arguments), spaces=spaces)

@@ -11,7 +11,7 @@ from pipelines import console
 from pipelines.cli import verb_parser
 from pipelines.curve_picture import Curve, save_curves
 from pipelines.results import intervals_of, provenance, results_document, results_table
-from pipelines.track_files import say_how_ids_fit, searching
+from pipelines.track_files import ranked_counts, say_how_ids_fit, searching
 from vcd.config import load_settings
 from vcd.descriptors import DescriptorRows, FitSettings, read_descriptor_rows
 from vcd.evaluation.files.vsc_files import read_ground_truth, write_candidates
@@ -52,13 +52,7 @@ def main(argv: Sequence[str]) -> int:
     pairs = ScoredPairs.from_candidates(found, truth)
     metrics = {"micro_ap": micro_ap(pairs)}
     intervals = intervals_of({"micro_ap": resampled_micro_ap(pairs)}, pairs.num_queries)
-    counts = {
-        "queries": len(files["queries"].runs),
-        "references": len(files["references"].runs),
-        "ranked_pairs": len(found),
-        "true_pairs": len(truth),
-        "true_pairs_ranked": int(pairs.is_true.sum()),
-    }
+    counts = ranked_counts(files["queries"], files["references"], pairs)
     if arguments.json:
         origin = provenance(
             inputs=_inputs(arguments),

@@ -12,9 +12,10 @@ from pipelines import console
 from vcd.descriptors import DescriptorRows
 from vcd.evaluation.files.splits import IdsOf, check_same_split
 from vcd.evaluation.files.vsc_files import vsc_ids
+from vcd.evaluation.micro_ap import ScoredPairs
 from vcd.evaluation.tables import Candidates, Segments
 
-__all__ = ["of_form", "say_how_ids_fit", "searching"]
+__all__ = ["of_form", "ranked_counts", "say_how_ids_fit", "searching"]
 
 _Value = TypeVar("_Value")
 
@@ -44,6 +45,17 @@ def say_how_ids_fit(
     )
     for note in check_same_split(files, true, lists_all_refs=True):
         console.say(note)
+
+
+def ranked_counts(query: DescriptorRows, ref: DescriptorRows, pairs: ScoredPairs) -> dict[str, int]:
+    """Count what stands beside the metrics of a ranking."""
+    return {
+        "queries": len(query.runs),
+        "references": len(ref.runs),
+        "ranked_pairs": len(pairs.scores),
+        "true_pairs": int(pairs.num_true.sum()),
+        "true_pairs_ranked": int(pairs.is_true.sum()),
+    }
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from pipelines.cli import Verb, available_verbs
-from pipelines.eval import ACTIONS, Action, available_actions
+from pipelines.eval import ACTIONS, available_actions
 from tests.house.house import ROOT
 
 _SHARED = {"-h", "--help", "--config"}
@@ -40,7 +40,7 @@ def test_help_comes_at_once_because_it_loads_nothing_heavy(words):
     assert elapsed_s < 10.0, "under a second on an idle machine; this one may be busy"
 
 
-def _flags(verb: Verb | Action, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def _flags(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Collect the flags of every parser that a verb puts together before it reads them."""
     seen: list[argparse.ArgumentParser] = []
 
@@ -70,5 +70,5 @@ def test_an_action_of_eval_is_the_file_of_its_name():
     assert [action for action in ACTIONS if action.module != _module_of(action)] == []
 
 
-def _module_of(action: Action) -> str:
+def _module_of(action: Verb) -> str:
     return f"pipelines.eval_{action.name.replace('-', '_')}"

@@ -140,6 +140,7 @@ def test_second_isc_case_equals_the_published_scorer():
     pairs = labelled(SECOND, TRUE_THREE)
 
     assert isc_micro_ap(pairs) == pytest.approx(0.9166667, abs=5e-8)
+    assert micro_ap(pairs) == pytest.approx(0.9166667, abs=5e-8)
     recall, threshold = recall_at_precision(pairs, 0.9)
     assert recall == pytest.approx(2 / 3)
     assert threshold == 0.8

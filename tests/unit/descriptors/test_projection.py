@@ -7,6 +7,7 @@ from tests.factories import unit_rows as made_rows
 from vcd.core import InputError
 from vcd.descriptors import Projection
 from vcd.descriptors.projection import unit_rows
+from vcd.search.index import load_faiss
 
 
 def _correlated(num_rows, dim, rng):
@@ -42,7 +43,7 @@ def test_what_varies_least_is_found_beside_a_large_mean(rng):
 
 @pytest.mark.parametrize("dim", [16, 5])
 def test_whitening_is_that_of_faiss_up_to_the_sign_of_each_dimension(dim, rng):
-    faiss = pytest.importorskip("faiss")
+    faiss = load_faiss()
     background, rows = _correlated(3_000, 16, rng), _correlated(50, 16, rng)
     pca = faiss.PCAMatrix(16, dim, -0.5, False)
     pca.train(background)
