@@ -15,7 +15,7 @@ from pipelines.results import (
     results_document,
     results_table,
 )
-from pipelines.track_files import of_form, ranked_counts, say_how_ids_fit, searching
+from pipelines.track_files import of_form, ranked_counts, say_how_ids_fit, searching, track_inputs
 from vcd.config import load_settings
 from vcd.descriptors import DescriptorRows, read_descriptor_rows
 from vcd.evaluation.bootstrap import ratio_of
@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     load_settings(arguments.config, {})
     files = {
         role: read_descriptor_rows(path)
-        for role, path in _inputs(arguments).items()
+        for role, path in track_inputs(arguments).items()
         if role != "ground_truth"
     }
     truth = read_pairs(arguments.ground_truth)
@@ -73,7 +73,9 @@ def main(argv: Sequence[str]) -> int:
     counts = ranked_counts(files["queries"], files["references"], pairs)
     if arguments.json:
         spaces = {role: rows.space for role, rows in files.items()}
-        origin = provenance(inputs=_inputs(arguments), settings=_settings(arguments), spaces=spaces)
+        origin = provenance(
+            inputs=track_inputs(arguments), settings=_settings(arguments), spaces=spaces
+        )
         console.print_json(results_document(metrics, intervals, origin, counts=counts))
     else:
         print(results_table(metrics, intervals, counts))
@@ -106,16 +108,6 @@ def _measured(pairs: ScoredPairs) -> tuple[dict[str, float | None], dict[str, In
         "accuracy_at_1": ratio_of(found_within_rank(pairs, 1), pairs.num_true),
     }
     return metrics, intervals_of(resampled, pairs.num_queries)
-
-
-def _inputs(arguments: argparse.Namespace) -> dict[str, Path]:
-    inputs = {
-        "queries": arguments.queries,
-        "references": arguments.refs,
-        "background": arguments.background,
-        "ground_truth": arguments.ground_truth,
-    }
-    return {role: path for role, path in inputs.items() if path is not None}
 
 
 def _settings(arguments: argparse.Namespace) -> dict[str, Any]:

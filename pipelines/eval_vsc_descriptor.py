@@ -11,7 +11,7 @@ from pipelines import console
 from pipelines.cli import verb_parser
 from pipelines.curve_picture import Curve, save_curves
 from pipelines.results import intervals_of, provenance, results_document, results_table
-from pipelines.track_files import ranked_counts, say_how_ids_fit, searching
+from pipelines.track_files import ranked_counts, say_how_ids_fit, searching, track_inputs
 from vcd.config import load_settings
 from vcd.descriptors import DescriptorRows, FitSettings, read_descriptor_rows
 from vcd.evaluation.files.vsc_files import read_ground_truth, write_candidates
@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     settings = load_settings(arguments.config, {})
     files = {
         role: read_descriptor_rows(path)
-        for role, path in _inputs(arguments).items()
+        for role, path in track_inputs(arguments).items()
         if role != "ground_truth"
     }
     truth = read_ground_truth(arguments.ground_truth).pairs()
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     counts = ranked_counts(files["queries"], files["references"], pairs)
     if arguments.json:
         origin = provenance(
-            inputs=_inputs(arguments),
+            inputs=track_inputs(arguments),
             settings=_settings(settings.fit) if "background" in files else {},
             spaces={role: rows.space for role, rows in files.items()},
         )
@@ -78,16 +78,6 @@ def _ranked(files: dict[str, DescriptorRows], fit: FitSettings) -> Candidates:
         rows = score_normalized_rows(query, ref, files["background"], fit, Path(folder))
         with searching("search") as tell:
             return descriptor_track(rows, tell)
-
-
-def _inputs(arguments: argparse.Namespace) -> dict[str, Path]:
-    inputs = {
-        "queries": arguments.queries,
-        "references": arguments.refs,
-        "background": arguments.background,
-        "ground_truth": arguments.ground_truth,
-    }
-    return {role: path for role, path in inputs.items() if path is not None}
 
 
 def _settings(fit: FitSettings) -> dict[str, Any]:

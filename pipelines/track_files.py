@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from vcd.evaluation.files.vsc_files import vsc_ids
 from vcd.evaluation.micro_ap import ScoredPairs
 from vcd.evaluation.tables import Candidates, Segments
 
-__all__ = ["of_form", "ranked_counts", "say_how_ids_fit", "searching"]
+__all__ = ["of_form", "ranked_counts", "say_how_ids_fit", "searching", "track_inputs"]
 
 _Value = TypeVar("_Value")
 
@@ -45,6 +46,17 @@ def say_how_ids_fit(
     )
     for note in check_same_split(files, true, lists_all_refs=True):
         console.say(note)
+
+
+def track_inputs(arguments: argparse.Namespace) -> dict[str, Path]:
+    """Name the files that a track was given, by what they are for."""
+    inputs = {
+        "queries": arguments.queries,
+        "references": arguments.refs,
+        "background": arguments.background,
+        "ground_truth": arguments.ground_truth,
+    }
+    return {role: path for role, path in inputs.items() if path is not None}
 
 
 def ranked_counts(query: DescriptorRows, ref: DescriptorRows, pairs: ScoredPairs) -> dict[str, int]:
