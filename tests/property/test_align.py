@@ -130,6 +130,7 @@ def test_a_bias_of_all_rows_finds_what_the_floor_moved_by_it_does(seed, name, bi
 
 
 @given(seed=seeds)
+@example(seed=80757)  # a higher bias lets a frame before the copy match, and weighs another stretch
 @settings(max_examples=30, deadline=None)
 def test_a_lower_bias_makes_a_match_less_sure(seed):
     rng = np.random.default_rng(seed)
@@ -137,13 +138,15 @@ def test_a_lower_bias_makes_a_match_less_sure(seed):
     copied = _unit(ref.features[10:30] + 0.3 * _rows(rng, 20))
     query = _descriptors("q", np.concatenate([_rows(rng, 5), copied]))
 
-    scores = []
+    found = []
     for bias in (0.05, 0.0, -0.05, -0.15):
         moved = replace(query, score_bias=np.full(len(query), bias, np.float32))
-        (found,) = _align(moved, ref, min_similarity=0.5, min_score=-np.inf)
-        scores.append(found.score)
+        found += _align(moved, ref, min_similarity=0.5, min_score=-np.inf)
 
-    assert all(one > other for one, other in pairwise(scores))
+    assert len(found) == 4
+    alike = [(one, other) for one, other in pairwise(found) if one.query == other.query]
+    assert len(alike) >= 2
+    assert all(one.score > other.score for one, other in alike)
 
 
 @given(seed=seeds, rate_hz=st.sampled_from([1.0, 2.0, 3.0]))
