@@ -8,7 +8,7 @@ PIP   := $(BIN)/python -m pip install --disable-pip-version-check --constraint c
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test setup format lint types arch unit fault e2e bench chaos kafka up down java clean
+.PHONY: help demo test setup format lint types arch unit laws fault e2e bench chaos kafka up down java clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ arch: $(VENV)/installed-dev ## the arrows between the rooms
 
 unit: $(VENV)/installed-dev ## the fast tests
 	$(BIN)/pytest tests/unit tests/property tests/golden
+
+laws: $(VENV)/installed-dev ## look for new examples that break a law (make test tries the same ones every time)
+	$(BIN)/pytest tests/property --hypothesis-profile=search
 
 fault: $(VENV)/installed-dev ## hostile files, killed processes, full disks
 	$(BIN)/pytest tests/fault

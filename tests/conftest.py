@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.kafka.broker import Broker
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "2")  # before numpy's first product: tests share the machine
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # nor does a thread that waits burn a core
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("search")
+settings.load_profile("same")
+"""Laws are tried on the same examples in every run, so that a change is blamed only for what it
+breaks; ``pytest tests/property --hypothesis-profile=search`` looks for new ones."""
 
 
 @pytest.fixture
