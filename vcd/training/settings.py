@@ -6,15 +6,22 @@ run that it would have been.
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 __all__ = ["AugmentSettings", "LossSettings", "OptimizerSettings", "TrainingSettings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentSettings:
-    """How strongly the two views of a photograph are edited, over the run.
+    """How the two views of a photograph are edited, and how strongly, over the run.
 
     Attributes:
+        recipe: ``strong_blur`` and ``advanced`` are SSCD's, both views alike and at full strength
+            from the first step; ``copies`` is ours, for small budgets: what meets copies of videos,
+            at a strength that rises. The other settings but ``mixup_probability`` belong to
+            ``copies``.
+        mixup_probability: share of the views that are mixed (mixup or cutmix, equally often) with
+            another photograph of the batch; SSCD's ``advanced+mixup`` has 0.05.
         start_strength: strength of the edits at the first step, 0 none to 1 the full recipe.
             Full strength from the start learns nothing (docs/log.md).
         end_strength: strength after the ramp.
@@ -27,6 +34,8 @@ class AugmentSettings:
             that are learned last. 0.0 while the others are still being learned.
     """
 
+    recipe: Literal["copies", "strong_blur", "advanced"] = "copies"
+    mixup_probability: float = 0.0
     start_strength: float = 0.1
     end_strength: float = 1.0
     ramp_steps: int = 2000
@@ -62,9 +71,11 @@ class LossSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerSettings:
-    """AdamW: the rate rises, stays, and falls to 0 on a half cosine, all per step.
+    """The rule of the steps; the rate rises, stays, and falls to 0 on a half cosine, per step.
 
     Attributes:
+        name: ``adamw``; ``lars``, with which SSCD is published for batches of thousands; ``sgd``.
+        momentum: of ``lars`` and ``sgd``; larger remembers more steps.
         learning_rate: the rate between warm-up and fall.
         weight_decay: decay of matrices and kernels; gammas, betas and biases have none.
         warmup_steps: number of steps over which the rate rises from 0.
@@ -74,6 +85,8 @@ class OptimizerSettings:
             measured and shipped. 0 switches it off.
     """
 
+    name: Literal["adamw", "lars", "sgd"] = "adamw"
+    momentum: float = 0.9
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     warmup_steps: int = 150
@@ -103,6 +116,13 @@ class TrainingSettings:
             network that the run starts from, is left out: collections hold duplicates, and a
             duplicate that must be pushed away teaches the wrong thing. None keeps all.
         holdout_every: one photograph in this many, by hash of its name, is never trained on.
+        chunk_views: views that go through the network at a time. None takes the whole batch at
+            once; a number bounds memory by so many views while the loss still sees all of them
+            (gradients are cached), which is exact where normalization does not mix samples.
+        accumulate_batches: batches whose gradients are summed before a step; unlike ``chunk_views``
+            each batch has a loss of its own.
+        patience_epochs: epochs without a better micro-AP after which the run ends; None, never.
+        compile_network: let ``torch.compile`` fuse the network's operations.
         bf16: run the network in bfloat16; faster on hardware that has it.
         num_loaders: processes that make the edited views; 0 makes them in the training process.
         num_threads: threads of the network. Part of the recipe, for the order of a sum depends on
@@ -125,6 +145,10 @@ class TrainingSettings:
     store_px: int = 176
     twin_similarity: float | None = None
     holdout_every: int = 6
+    chunk_views: int | None = None
+    accumulate_batches: int = 1
+    patience_epochs: int | None = None
+    compile_network: bool = False
     bf16: bool = True
     num_loaders: int = 1
     num_threads: int = 1
