@@ -2,9 +2,9 @@
 
     python -m benchmarks.lookalikes PHOTOS [--weights FILE.onnx ...]
 
-For each held-out photograph of a folder that holds one kind of thing (its sub-folders, or the part of
-the file name before the last underscore): the nearest other one of its kind, and the score that a match
-of one still shot of the two would have. `align.min_score` has to lie above nearly all of these
+For each held-out photograph of a kind (the part of the file name before its last underscore): the
+nearest other one of its kind, and the score that a match of one still shot of the two would have.
+`align.min_score` has to lie above nearly all of these
 (docs/design/thresholds.md).
 """
 

@@ -8,7 +8,7 @@ from vcd.descriptors.fit_file import load_fit, read_fit, write_fit
 from vcd.descriptors.postprocess import is_uninformative, l2_normalize
 from vcd.descriptors.preprocess import Preprocessing
 from vcd.descriptors.projection import Projection
-from vcd.descriptors.score_norm import ScoreNorm, score_normalize
+from vcd.descriptors.score_norm import ScoreNorm, bias_of_nearest, score_normalize
 from vcd.descriptors.settings import DescribeSettings, FitSettings, PullSettings, SpaceProfile
 from vcd.descriptors.store import (
     DescriptorRows,
@@ -45,6 +45,7 @@ __all__ = [
     "ScoreNorm",
     "SpaceProfile",
     "WeightsCache",
+    "bias_of_nearest",
     "bundled_background",
     "bundled_card",
     "expected_sha256",

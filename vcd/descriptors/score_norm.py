@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from vcd.core import InputError, blocked_similarity
 from vcd.core.records import read_only
 
-__all__ = ["ScoreNorm", "nearest_similarities", "score_normalize"]
+__all__ = ["ScoreNorm", "bias_of_nearest", "nearest_similarities", "score_normalize"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,17 +77,26 @@ class ScoreNorm:
         return bias.astype(np.float32)
 
     def bias_of(self, nearest: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Turn the similarities of the nearest background rows into biases.
+        """Turn the ``(Q, stop_neighbour)`` similarities of the nearest rows into biases."""
+        counted = nearest[:, self.first_neighbour :]
+        return bias_of_nearest(counted, weight=self.weight, offset=self.offset)
 
-        Args:
-            nearest: ``(Q, stop_neighbour)``, falling.
 
-        Returns:
-            ``(Q,)`` float64.
-        """
-        taken = nearest[:, self.first_neighbour :].mean(axis=1, dtype=np.float64)
-        bias: NDArray[np.float64] = self.offset - self.weight * taken
-        return bias
+def bias_of_nearest(
+    nearest: NDArray[np.floating], *, weight: float, offset: float
+) -> NDArray[np.float64]:
+    """Turn the similarities of the background rows that count into biases.
+
+    Args:
+        nearest: ``(Q, K)``, ``K >= 1``.
+        weight: how much of their mean is taken away.
+        offset: what every score is moved by.
+
+    Returns:
+        ``(Q,)`` float64.
+    """
+    bias: NDArray[np.float64] = offset - weight * nearest.mean(axis=1, dtype=np.float64)
+    return bias
 
 
 def nearest_similarities(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcd.core import InputError, SetupError
-from vcd.descriptors import DescriptorRows, Projection
+from vcd.descriptors import DescriptorRows, Projection, bias_of_nearest
 from vcd.evaluation.files.vsc_files import vsc_ids
 from vcd.search import RowSimilarity, nearest_rows
 
@@ -108,9 +108,9 @@ class ScoreNormRule:
         nearest = nearest_rows(query, background.features, self.stop)
         by_query = np.argsort(nearest.query_row, kind="stable")
         similarity = nearest.score[by_query].reshape(len(query), self.stop)
-        mean = similarity[:, self.first :].mean(axis=1, dtype=np.float64)
-        bias = np.where(query.any(axis=1), self.offset - self.weight * mean, 0.0)
-        return bias.astype(np.float32)
+        counted = similarity[:, self.first :]
+        bias = bias_of_nearest(counted, weight=self.weight, offset=self.offset)
+        return np.where(query.any(axis=1), bias, 0.0).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
