@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.export_bundled import held_out_set, onnx_similarity
-from pipelines.train import described, pdq_similarity, squashed
+from pipelines.train_measure import described, pdq_similarity, squashed
 from vcd.evaluation import DiscLikeSet, score_by_edit, score_disc_like
 
 BUNDLED = Path("vcd/descriptors/bundled/vcd_compact.onnx")

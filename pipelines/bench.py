@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from pipelines.detection import open_dense_pool
 from pipelines.matching import open_matcher
 from vcd.align import TemporalNetwork
 from vcd.core import Descriptors, DescriptorSpace, Examination, FrameBatch, Timeline
-from vcd.descriptors import Fit
+from vcd.descriptors import WHOLE_CUT, Fit
 from vcd.detector import Detector
 from vcd.media import DecodeRequest, digest_file, write_video
 from vcd.search import ExactIndex, best_pairs
@@ -221,7 +221,7 @@ def _align(bench: _Bench) -> list[Rate]:
 
 
 def _made_index(bench: _Bench) -> ExactIndex:
-    described = bench.detector.describe(bench.requests())
+    described = replace(bench.detector, views=WHOLE_CUT).describe(bench.requests())
     return _index_of((descriptors for _, descriptors in described), bench.detector.fit)
 
 

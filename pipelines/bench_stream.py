@@ -38,7 +38,7 @@ def check_videos(
     """Check videos one after the other, as `vcd check` does; returns how many."""
     num_checked = 0
     for examination, descriptors in detector.describe(requests):
-        denser = denser_for(detector, dense_pool, examination)
+        denser = denser_for(detector, dense_pool, examination, descriptors)
         detector.match(examination, descriptors, index, denser=denser)
         num_checked += 1
     return num_checked

@@ -48,6 +48,8 @@ def main(argv: Sequence[str]) -> int:
     }
     if arguments.min_score is not None:
         overrides["align.min_score"] = arguments.min_score
+    if arguments.views is not None:
+        overrides["views.mode"] = arguments.views
     items = find_items(arguments.paths)
     with contextlib.ExitStack() as stack:
         matcher = stack.enter_context(
@@ -132,7 +134,7 @@ class _Run:
     def _report(self, examination: Examination, descriptors: Descriptors) -> MatchReport:
         denser = None
         if examination.refused is None:
-            denser = denser_for(self.detector, self.dense_pool, examination)
+            denser = denser_for(self.detector, self.dense_pool, examination, descriptors)
         report = self.detector.match(examination, descriptors, self.index, denser=denser)
         if report.refused is None:
             self.outcome.num_done += 1
@@ -178,6 +180,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         type=float,
         metavar="S",
         help="report matches from this score on; -inf reports all (default: the index's own)",
+    )
+    parser.add_argument(
+        "--views",
+        choices=("auto", "off"),
+        help="look also at the parts of a frame: insets, stacks, what borders leave (default auto)",
     )
     arguments = parser.parse_args(argv)
     if arguments.out is not None and arguments.out.suffix not in MATCH_WRITERS:

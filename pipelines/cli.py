@@ -64,6 +64,7 @@ VERBS = (
     Verb("match", "pipelines.match", "match descriptor files without their videos"),
     Verb("synth", "pipelines.synth", "make an edited data set with ground truth from own videos"),
     Verb("eval", "pipelines.eval", "measure against a ground truth as the benchmarks do"),
+    Verb("dedup", "pipelines.dedup", "find near-duplicates, say which to keep, draw them"),
     Verb("models", "pipelines.models", "list, fetch and export weights"),
     Verb("train", "pipelines.train", "train a descriptor"),
     Verb("worker", "pipelines.worker", "check the uploads of a message bus as they come"),

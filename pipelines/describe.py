@@ -32,6 +32,8 @@ def main(argv: Sequence[str]) -> int:
     """Run the verb; see ``vcd describe --help``."""
     arguments = _parse(argv)
     overrides: dict[str, object] = {}
+    if arguments.views is not None:
+        overrides["views.mode"] = arguments.views
     if arguments.weights is not None:
         overrides["describe.weights"] = arguments.weights
     if arguments.fps is not None:
@@ -113,4 +115,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.npz")
     parser.add_argument("--weights", metavar="W", help="name of `vcd models list`, or a file")
     parser.add_argument("--fps", type=float, metavar="F", help="frames a second (default 2)")
+    parser.add_argument(
+        "--views",
+        choices=("auto", "off"),
+        help="describe also the parts of a frame, as for queries (default off)",
+    )
     return parser.parse_args(argv)

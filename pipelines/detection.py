@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from pipelines.items import Item
 from vcd.config import Settings, load_settings, settings_digest
 from vcd.core import (
@@ -17,7 +19,7 @@ from vcd.core import (
     Interval,
     SetupError,
 )
-from vcd.descriptors import Describer, Fit, SpaceProfile
+from vcd.descriptors import WHOLE_CUT, Area, Cut, Describer, Fit, SpaceProfile, View
 from vcd.detector import Detector
 from vcd.media import DecodePool, DecodeRequest, digest_file
 from vcd.search import IndexInfo
@@ -39,12 +41,15 @@ __all__ = [
 def open_detector(config: Path | None, overrides: Mapping[str, object]) -> Iterator[Detector]:
     """Load the weights and start the decoding children, to describe; stop them on the way out.
 
-    It matches too, but without any fit: `pipelines.matching.open_matcher` is for that.
+    It describes whole frames alone unless ``views.mode`` is among the overrides: what a settings
+    file says of views is for queries. It matches too, but without any fit:
+    `pipelines.matching.open_matcher` is for that.
 
     Args:
         config: settings file.
         overrides: what flags and the index decide, by dotted key.
     """
+    overrides = {"views.mode": "off", **overrides}
     describer = Describer(load_settings(config, overrides).describe)
     settings = load_settings(config, overrides, defaults=profile_defaults(describer.profile))
     with start_detector(settings, describer, settings_digest(settings)) as detector:
@@ -78,6 +83,7 @@ def start_detector(
         fit: applied before descriptors are compared.
     """
     with DecodePool(settings.media) as pool:
+        is_whole = settings.views.mode == "off"
         yield Detector(
             pool=pool,
             describer=describer,
@@ -86,6 +92,7 @@ def start_detector(
             settings_digest=digest,
             clock=time.perf_counter,
             fit=fit,
+            views=WHOLE_CUT if is_whole else settings.views,
         )
 
 
@@ -152,19 +159,24 @@ def refusal(video_id: str, error: InputError) -> Examination:
     return Examination(video_id=video_id, video=None, refused=str(error), reason=reason)
 
 
-def denser_for(detector: Detector, pool: DecodePool, examination: Examination) -> Denser:
+def denser_for(
+    detector: Detector, pool: DecodePool, examination: Examination, descriptors: Descriptors
+) -> Denser:
     """Describe a stretch of this query again at a higher rate, whenever asked.
+
+    A view is cut where it was cut before, next to the middle of the stretch.
 
     Args:
         detector: describes.
         pool: a pool of its own: the detector's is busy with the videos that follow.
         examination: of the query.
+        descriptors: of the query, as they were described.
     """
     video = examination.video
     if video is None:
         raise InputError(f"{examination.video_id}: nothing to sample from a refused video")
 
-    def denser(interval: Interval, rate_hz: float) -> Descriptors:
+    def denser(interval: Interval, rate_hz: float, view: int) -> Descriptors:
         request = DecodeRequest(
             video_id=video.id,
             path=Path(video.uri),
@@ -173,10 +185,23 @@ def denser_for(detector: Detector, pool: DecodePool, examination: Examination) -
             max_short_edge_px=detector.describer.max_short_edge_px,
             interval=interval,
         )
-        ((_, descriptors),) = detector.describer.describe(pool.decode([request]))
-        return descriptors
+        cut = _cut_near(descriptors, interval, view)
+        ((_, dense),) = detector.describer.describe(pool.decode([request]), views=cut)
+        return dense
 
     return denser
+
+
+def _cut_near(descriptors: Descriptors, interval: Interval, view: int) -> Cut:
+    """Say how a view was cut next to the middle of a stretch."""
+    rows = np.flatnonzero(descriptors.view == view)
+    if view == View.WHOLE or len(rows) == 0 or len(descriptors.area) == 0:
+        return WHOLE_CUT
+    middle_s = (interval.start_s + interval.end_s) / 2
+    start_s = descriptors.timeline.start_s[descriptors.frame[rows]]
+    nearest = rows[int(np.abs(start_s - middle_s).argmin())]
+    left, top, right, bottom = descriptors.area[nearest].tolist()
+    return Cut(view=View(view), area=Area(left=left, top=top, right=right, bottom=bottom))
 
 
 def unseen_seconds(examination: Examination) -> float:

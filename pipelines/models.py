@@ -1,4 +1,4 @@
-"""`vcd models`: list the weights there are, fetch published ones, trust a file."""
+"""`vcd models`: list the weights there are, fetch published ones, trust a file, export one."""
 
 import argparse
 import contextlib
@@ -19,15 +19,17 @@ from vcd.descriptors import (
     expected_sha256,
     pull_weights,
 )
+from vcd.descriptors.exports import EXPORT_FORMATS, export_weights
 
 __all__ = ["main"]
 
 _ABOUT = """\
-List the weights there are, fetch published ones, and trust a file.
+List the weights there are, fetch published ones, trust a file, and export to other formats.
 
   vcd models list
   vcd models pull sscd_disc_mixup
   vcd models trust mine.torchscript.pt
+  vcd models export runs/train/best.pt --to onnx
 
 Weights are used with --weights NAME (or a file) of `vcd index add` and `vcd describe`."""
 
@@ -38,8 +40,16 @@ NAME may name a format too: sscd_disc_mixup.torchvision. The same command again 
 broken transfer stopped."""
 
 _TRUST_ABOUT = """\
-Believe this very file from now on. Needed for TorchScript, which is a program: it runs with your
-rights. Trust only what you have from a source you would run a program from."""
+Believe this very file from now on. Needed for TorchScript and torch.export files, which are
+programs: they run with your rights. Trust only what you have from a source you would run a program
+from. Of an ONNX file it believes which parameters it says it holds."""
+
+_EXPORT_ABOUT = """\
+Write weights as ONNX (.onnx), TorchScript (.torchscript.pt) or torch.export file (.pt2).
+
+WEIGHTS is a name of `vcd models list`, a weights file, or best.pt of `vcd train` (the averaged
+weights). The file is compared with torch before it is kept; it says which trunk, parameters and
+preprocessing it has, so that --weights needs nothing else."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -112,7 +122,31 @@ def _trust(argv: Sequence[str]) -> int:
     return 0
 
 
+def _export(argv: Sequence[str]) -> int:
+    parser = verb_parser("models export", _EXPORT_ABOUT)
+    parser.add_argument("weights", metavar="WEIGHTS", help="name or file")
+    parser.add_argument("--to", required=True, choices=sorted(EXPORT_FORMATS))
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: named after the weights")
+    arguments = _parse(parser, argv)
+    overrides: dict[str, object] = {"describe.weights": arguments.weights}
+    settings = load_settings(arguments.config, overrides).describe
+    export = export_weights(settings, arguments.out, to=arguments.to)
+    if arguments.json:
+        stated = {"path": str(export.path), "sha256": export.sha256, "size_px": export.size_px}
+        differs = {"worst_difference": export.worst_difference}
+        console.print_json(stated | differs | {"label": export.label.as_strings()})
+    else:
+        print(f"{export.sha256}  {export.path}")
+    sizes = "any size" if export.size_px is None else f"{export.size_px} x {export.size_px} pixels"
+    console.say(
+        f"{export.path} takes pictures of {sizes} and differs from torch by at most "
+        f"{export.worst_difference:.0e}; on other machines: `vcd models trust {export.path.name}`"
+    )
+    return 0
+
+
 _ACTIONS: dict[str, Callable[[Sequence[str]], int]] = {
+    "export": _export,
     "list": _list,
     "pull": _pull,
     "trust": _trust,

@@ -93,7 +93,7 @@ class Describing:
             contextlib.closing(
                 pool.decode_live(self._requests(), is_wanted=self._is_wanted)
             ) as events,
-            contextlib.closing(describer.describe(events)) as described,
+            contextlib.closing(describer.describe(events, views=self._detector.views)) as described,
         ):
             for examination, descriptors in described:
                 ticket = self._tickets.pop(examination.video_id)

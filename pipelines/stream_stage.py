@@ -182,7 +182,7 @@ class DetectorStage(Stage):
         dense_pool: DecodePool,
         ticket: Ticket,
     ) -> MatchReport:
-        denser = denser_for(self.detector, dense_pool, examination)
+        denser = denser_for(self.detector, dense_pool, examination, descriptors)
         index = self._current_index()
         report = self.detector.match(examination, descriptors, index, denser=denser)
         return replace(report, elapsed_s={**ticket.elapsed_s, **report.elapsed_s})

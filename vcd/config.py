@@ -11,20 +11,24 @@ tree, only its branch. A key that no room knows is refused.
 import dataclasses
 import hashlib
 import json
-import math
 import os
-import typing
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vcd.align.settings import AlignSettings
 from vcd.core.errors import SetupError
-from vcd.descriptors.settings import DescribeSettings, FitSettings, PullSettings
+from vcd.descriptors.settings import (
+    DescribeSettings,
+    FitSettings,
+    PullSettings,
+    ViewSettings,
+)
 from vcd.evaluation.settings import MatchSettings, SynthSettings
 from vcd.media.settings import FetchSettings, MediaSettings
 from vcd.search.settings import SearchSettings
+from vcd.settings_tables import flattened, refuse_unknown, valid_settings
 from vcd.stream.settings import KafkaSettings, StreamSettings
 
 if TYPE_CHECKING:
@@ -48,6 +52,9 @@ class Settings:
 
     describe: DescribeSettings = field(default_factory=DescribeSettings)
     """Which weights turn frames into descriptors, and on what."""
+
+    views: ViewSettings = field(default_factory=ViewSettings)
+    """In how many views the frames of a query are described."""
 
     fit: FitSettings = field(default_factory=FitSettings)
     """What is learnt of background footage: score normalization and whitening."""
@@ -132,9 +139,9 @@ def load_settings(
     }
     merged: dict[str, Any] = {}
     for origin, layer in layers.items():
-        _refuse_unknown(layer, Settings, origin)
+        refuse_unknown(layer, Settings, origin)
         merged = _merged(merged, layer)
-    return _valid_settings(merged, [origin for origin, layer in layers.items() if layer])
+    return valid_settings(Settings, merged, [origin for origin, layer in layers.items() if layer])
 
 
 def settings_digest(
@@ -144,7 +151,7 @@ def settings_digest(
 
     Equal digests on the same index promise the same matches. `KEYS_WITHOUT_EFFECT`
     are left out, so that another machine or batch size says the same; so is what only an
-    aligner obeys that is not the chosen one.
+    aligner obeys that is not the chosen one, and all of views where there are none.
 
     Args:
         settings: the whole tree.
@@ -155,9 +162,11 @@ def settings_digest(
     without_effect = set(KEYS_WITHOUT_EFFECT)
     if settings.align.aligner != "vcsl_temporal_network":
         without_effect.add("align.published_network")
+    if settings.views.mode == "off":
+        without_effect.add("views")
     flat = {
         key: value
-        for key, value in _flat(dataclasses.asdict(settings))
+        for key, value in flattened(dataclasses.asdict(settings))
         if not any(f"{key}.".startswith(f"{idle}.") for idle in without_effect)
     }
     flat["index.factory"] = factory
@@ -224,37 +233,6 @@ def _json_or_text(value: str) -> object:
     return parsed
 
 
-def _refuse_unknown(layer: Mapping[str, Any], tree: type, origin: str, at: str = "") -> None:
-    kinds = typing.get_type_hints(tree)
-    for key, value in layer.items():
-        if key not in kinds:
-            where = f"[{at.rstrip('.')}] knows" if at else "the rooms are"
-            raise SetupError(f"{origin}: unknown setting {at}{key}; {where} {', '.join(kinds)}")
-        if is_dataclass(kinds[key]):
-            if not isinstance(value, Mapping):
-                raise SetupError(f"{origin}: {at}{key}: wanted a table of settings, got {value!r}")
-            _refuse_unknown(value, kinds[key], origin, f"{at}{key}.")
-
-
-def _valid_settings(merged: Mapping[str, Any], origins: list[str]) -> Settings:
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        settings = TypeAdapter(Settings).validate_python(merged)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        got = "" if isinstance(first["input"], Mapping) else f", got {first['input']!r}"
-        about = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "tuple_type":
-            about = 'wanted a list, as ["one", "two"]'
-        raise SetupError(f"{' and '.join(origins)}: {key}: {about}{got}") from error
-    for key, value in _flat(dataclasses.asdict(settings)):
-        if isinstance(value, float) and math.isnan(value):
-            raise SetupError(f"{' and '.join(origins)}: {key}: wanted a number, got nan")
-    return settings
-
-
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     both = dict(below)
     for key, value in above.items():
@@ -277,11 +255,3 @@ def _nested(flat: Mapping[str, object]) -> dict[str, Any]:
             branch = branch.setdefault(name, {})
         branch[leaf] = value
     return tree
-
-
-def _flat(tree: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{at}{key}.")
-        else:
-            yield f"{at}{key}", value

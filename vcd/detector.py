@@ -21,7 +21,7 @@ from vcd.core import (
     Skipped,
     merge_intervals,
 )
-from vcd.descriptors import Describer, Fit
+from vcd.descriptors import WHOLE_CUT, Cut, Describer, Fit, ViewSettings
 from vcd.media import DecodePool, DecodeRequest
 from vcd.search import PairSelection, SearchSettings, best_pairs
 
@@ -43,6 +43,7 @@ class Detector:
         settings_digest: of every setting that can change a match.
         clock: seconds from an arbitrary start; handed in, so that a test can stop it.
         fit: what was learnt of background footage; None searches for raw descriptors.
+        views: how the frames that it describes are cut.
     """
 
     pool: DecodePool
@@ -52,12 +53,13 @@ class Detector:
     settings_digest: str
     clock: Callable[[], float]
     fit: Fit | None = None
+    views: ViewSettings | Cut = WHOLE_CUT
 
     def describe(
         self, requests: Iterable[DecodeRequest]
     ) -> Iterator[tuple[Examination, Descriptors]]:
         """Sample the frames of each video and describe them; order is that of completion."""
-        return self.describer.describe(self.pool.decode(requests))
+        return self.describer.describe(self.pool.decode(requests), views=self.views)
 
     def match(
         self,
@@ -132,8 +134,8 @@ class Detector:
 def _prepared(denser: Denser, fit: Fit) -> Denser:
     """Prepare what is sampled more densely as the query itself was."""
 
-    def prepared(interval: Interval, rate_hz: float) -> Descriptors:
-        return fit.prepare_query(denser(interval, rate_hz))
+    def prepared(interval: Interval, rate_hz: float, view: int) -> Descriptors:
+        return fit.prepare_query(denser(interval, rate_hz, view))
 
     return prepared
 

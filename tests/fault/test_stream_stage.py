@@ -32,6 +32,7 @@ from tests.fault.stage_world import (
 from vcd.config import load_settings
 from vcd.core import InputError, SetupError, TransientError, VcdError
 from vcd.core.codec import encode_report
+from vcd.descriptors import ViewSettings
 from vcd.media import DecodeRequest, write_video
 from vcd.search import ExactIndex
 
@@ -336,8 +337,9 @@ class _BrokenDescriber:
         self._errors = list(errors)
         self.max_short_edge_px = describer.max_short_edge_px
 
-    def describe(self, events):
-        for found in self._describer.describe(events):
+    def describe(self, events, *, views):
+        self.views = views
+        for found in self._describer.describe(events, views=views):
             if self._errors:
                 raise self._errors.pop(0)
             yield found
@@ -353,6 +355,17 @@ def test_describing_goes_on_after_an_error_that_nobody_foresaw(detector, index, 
 
     assert (type(first), first.reason) == (TransientError, "internal")
     assert second.matches
+
+
+def test_uploads_are_described_in_the_views_of_the_detector(detector, index, folder):
+    recording = _BrokenDescriber(detector.describer)
+    told = replace(detector, describer=cast("Any", recording), views=ViewSettings())
+
+    with open_test_stage(told, index) as stage:
+        report = stage.submit(upload(_uploads(folder)[0])).result(_PATIENCE_S)
+
+    assert recording.views == ViewSettings()
+    assert report.matches
 
 
 def test_a_lost_device_is_said_of_every_upload_and_of_later_ones(detector, index, folder, children):

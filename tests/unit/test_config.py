@@ -139,12 +139,23 @@ def test_settings_without_effect_on_a_match_exist_and_leave_the_digest_alone():
     assert settings_digest(changed) == settings_digest(Settings())
 
 
+def test_views_and_their_budget_change_matches_and_a_budget_of_no_views_does_not():
+    def digest(**views):
+        changes = {f"views.{key}": value for key, value in views.items()}
+        return settings_digest(load_settings(None, changes))
+
+    assert len({digest(), digest(mode="off"), digest(max_per_frame=1.0)}) == 3
+    assert digest(mode="off", max_per_frame=1.0) == digest(mode="off")
+
+
 @pytest.mark.parametrize(
     ("changes", "factory", "digest"),
     [({}, "Flat", "70e155cd0788c383"), ({"align.min_frames": 5}, "IVF64,Flat", "581a3bb2c25ef80f")],
 )
 def test_without_a_fit_the_digest_is_what_it_was_before_there_were_fits(changes, factory, digest):
     """Another digest has every video checked again: let it change only when matches do."""
+    changes = {"views.mode": "off", **changes}
+
     assert settings_digest(load_settings(None, changes), factory=factory) == digest
 
 

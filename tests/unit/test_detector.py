@@ -136,17 +136,18 @@ def test_what_is_sampled_more_densely_is_prepared_too(detector, refs, rng):
     index = ExactIndex([_descriptors("r1", refs["r1"])])
     rows = _unit(rng, 30)
     rows[8:20] = refs["r1"][15:27]
-    asked = []
+    asked, views = [], []
 
     class Watched(Fit):
         def prepare_query(self, query):
             asked.append(query.video_id)
             return super().prepare_query(query)
 
-    def denser(interval, rate_hz):
+    def denser(interval, rate_hz, view):
         num = round(interval.length_s * rate_hz)
         starts_s = interval.start_s + np.arange(num) / rate_hz
         timeline = Timeline.from_starts(starts_s, end_s=interval.end_s)
+        views.append(view)
         return Descriptors.from_frames("dense", timeline, _unit(rng, num), SPACE)
 
     watched = Watched(space=fit.space, score_norm=fit.score_norm)
@@ -154,6 +155,7 @@ def test_what_is_sampled_more_densely_is_prepared_too(detector, refs, rng):
     finer.match(_examination("q", 15.0), _descriptors("q", rows), index, denser=denser)
 
     assert asked == ["q", "dense", "dense"]
+    assert views == [0, 0]
 
 
 def test_an_index_that_was_not_prepared_by_the_fit_is_refused(detector, refs, rng):

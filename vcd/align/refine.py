@@ -101,7 +101,7 @@ def _dense_bound(ends: _Ends, bound_s: float, denser: Denser, *, forward: bool) 
     if first_s >= last_s:
         return bound_s
     try:
-        dense = denser(Interval(first_s, last_s), ends.settings.refine_rate_hz)
+        dense = denser(Interval(first_s, last_s), ends.settings.refine_rate_hz, ends.query.view)
     except InputError:
         return bound_s
     if not (dense.view == ends.query.view).any():

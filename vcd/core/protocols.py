@@ -16,8 +16,8 @@ from vcd.core.timeline import Interval
 
 __all__ = ["Aligner", "Box", "Denser", "Index", "ScoredBox"]
 
-Denser = Callable[[Interval, float], Descriptors]
-"""Describe a stretch of the query again at a higher rate: ``denser(interval, rate_hz)``."""
+Denser = Callable[[Interval, float, int], Descriptors]
+"""Describe a stretch of the query again, in one view: ``denser(interval, rate_hz, view)``."""
 
 
 class Index(Protocol):

@@ -161,6 +161,10 @@ def _no_bias() -> NDArray[np.float32]:
     return np.empty(0, dtype=np.float32)
 
 
+def _no_area() -> NDArray[np.float32]:
+    return np.empty((0, 4), dtype=np.float32)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Descriptors:
     """The descriptors of one video, in time order.
@@ -178,6 +182,9 @@ class Descriptors:
         score_bias: ``(N,)`` float32, added to the score of every hit of a row when it is searched
             for (score normalization); left out, all zero. Never stored: a query is prepared
             anew for each search, a reference has none.
+        area: ``(N, 4)`` float32, the rectangle of the frame that each row describes as left, top,
+            right and bottom, in shares of its width and height; ``(0, 4)`` where nobody knows.
+            Never stored: it is there to describe the same rectangle again.
     """
 
     video_id: str
@@ -187,6 +194,7 @@ class Descriptors:
     view: NDArray[np.int16]
     space: DescriptorSpace
     score_bias: NDArray[np.float32] = field(default_factory=_no_bias)
+    area: NDArray[np.float32] = field(default_factory=_no_area)
 
     def __post_init__(self) -> None:
         num_vectors = len(self.frame)
@@ -203,6 +211,9 @@ class Descriptors:
             object.__setattr__(self, "score_bias", np.zeros(num_vectors, dtype=np.float32))
         if num_vectors:
             self._check_rows()
+        if self.area.shape not in ((num_vectors, 4), (0, 4)):
+            raise ValueError(f"{self.video_id}: {self.area.shape} area for {num_vectors} rows")
+        object.__setattr__(self, "area", read_only(self.area))
         object.__setattr__(self, "score_bias", read_only(self.score_bias))
         object.__setattr__(self, "features", read_only(self.features))
         object.__setattr__(self, "frame", read_only(self.frame.astype(np.int32, copy=False)))

@@ -9,7 +9,13 @@ from vcd.descriptors.postprocess import is_uninformative, l2_normalize
 from vcd.descriptors.preprocess import Preprocessing
 from vcd.descriptors.projection import Projection
 from vcd.descriptors.score_norm import ScoreNorm, bias_of_nearest, score_normalize
-from vcd.descriptors.settings import DescribeSettings, FitSettings, PullSettings, SpaceProfile
+from vcd.descriptors.settings import (
+    DescribeSettings,
+    FitSettings,
+    PullSettings,
+    SpaceProfile,
+    ViewSettings,
+)
 from vcd.descriptors.store import (
     DescriptorRows,
     DescriptorWriter,
@@ -18,6 +24,7 @@ from vcd.descriptors.store import (
     write_descriptors,
 )
 from vcd.descriptors.store_format import open_arrays
+from vcd.descriptors.views import WHOLE_CUT, Area, Cut, View
 from vcd.descriptors.weights import (
     BUNDLED_NAME,
     PUBLISHED,
@@ -29,7 +36,10 @@ from vcd.descriptors.weights_cache import WeightsCache
 __all__ = [
     "BUNDLED_NAME",
     "PUBLISHED",
+    "WHOLE_CUT",
+    "Area",
     "BundledCard",
+    "Cut",
     "DescribeSettings",
     "Describer",
     "DescriptorRows",
@@ -44,6 +54,8 @@ __all__ = [
     "Pulled",
     "ScoreNorm",
     "SpaceProfile",
+    "View",
+    "ViewSettings",
     "WeightsCache",
     "bias_of_nearest",
     "bundled_background",

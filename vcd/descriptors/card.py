@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vcd.core import InputError, SetupError
+from vcd.descriptors.label import Label
 from vcd.descriptors.settings import FitSettings, SpaceProfile
 from vcd.descriptors.store_format import DescriptorRows, open_rows
 from vcd.descriptors.weights import BUNDLED_NAME
@@ -28,6 +29,7 @@ class BundledCard:
         profile: what a similarity means.
         default_fit: what is fitted to their background set unless somebody says otherwise; None
             fits nothing. Measured in ``docs/design/fit.md``.
+        commit: of the code that trained them; None where nobody noted it.
     """
 
     folder: Path
@@ -37,6 +39,20 @@ class BundledCard:
     sha256: Mapping[str, str]
     profile: SpaceProfile
     default_fit: FitSettings | None
+    commit: str | None = None
+
+    def label(self, digest: str, quantization: str) -> Label:
+        """Say of these parameters what a file of another format would say of itself."""
+        return Label(
+            name=BUNDLED_NAME,
+            trunk=self.trunk,
+            dim=self.dim,
+            digest=digest,
+            quantization=quantization,
+            preprocessing=self.preprocessing,
+            profile=self.profile,
+            commit=self.commit,
+        )
 
     def file(self, suffix: str) -> Path:
         """Path of one of the files, once its digest has been checked.
@@ -77,6 +93,7 @@ def bundled_card(folder: Path | None = None) -> BundledCard:
                 **{name: float(limit) for name, limit in stated["thresholds"].items()}
             ),
             default_fit=FitSettings(**default_fit) if default_fit is not None else None,
+            commit=stated.get("commit"),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise SetupError(

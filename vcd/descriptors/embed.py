@@ -1,34 +1,31 @@
 """Describe the frames of many videos at once, and hand on each video as it finishes.
 
 The interleaved stream of the decoders goes in. The module knows neither decoders nor files
-of descriptors. A frame's descriptor depends on its pixels and the weights alone, not on the
-batch size or on the frames beside it.
+of descriptors. A frame's descriptors depend on its pixels, on its own video's other frames
+where views are chosen, and on the weights; not on the batch size or on other videos.
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vcd.core import (
-    Descriptors,
-    DescriptorSpace,
-    Examination,
-    FrameBatch,
-    SetupError,
-    Timeline,
-    TransientError,
-)
+from vcd.core import Descriptors, Examination, FrameBatch
 from vcd.descriptors.batches import FrameQueue
 from vcd.descriptors.loading import open_weights
 from vcd.descriptors.postprocess import is_uninformative
 from vcd.descriptors.runtimes import usable_cores
-from vcd.descriptors.settings import DescribeSettings
+from vcd.descriptors.settings import DescribeSettings, ViewSettings
+from vcd.descriptors.tracks import Delivery, Row, Track
+from vcd.descriptors.views import WHOLE_CUT, Cut, View, ViewChooser
+from vcd.descriptors.views_edges import grey_grid
 
 __all__ = ["Describer"]
+
+Pixels = NDArray[np.uint8]
 
 _BATCH_SIZE_CPU = 8
 _BATCH_SIZE_GPU = 128
@@ -37,39 +34,8 @@ _BATCH_SIZE_GPU = 128
 _MAX_RESIZERS = 8
 """Threads that resize frames; more than the memory of a machine can feed is of no use."""
 
-
-@dataclass(slots=True, eq=False)
-class _Track:
-    """One video on its way: which of its frames have come, and which are described."""
-
-    video_id: str
-    timelines: list[Timeline] = field(default_factory=list)
-    rows: list[NDArray[np.float32] | None] = field(default_factory=list)
-    num_missing: int = 0
-    examination: Examination | None = None
-    failure: TransientError | None = None
-    newest: "_Delivery | None" = None
-
-    def expect(self, batch: FrameBatch) -> int:
-        """Make room for the rows of a batch; return where they begin."""
-        first = len(self.rows)
-        if batch.first_frame != first:
-            raise ValueError(
-                f"{self.video_id}: wanted frame {first} next, got frame {batch.first_frame}"
-            )
-        self.timelines.append(batch.timeline)
-        self.rows.extend([None] * len(batch))
-        self.num_missing += len(batch)
-        return first
-
-    def deliver(self, frame: int, feature: NDArray[np.float32]) -> None:
-        self.rows[frame] = feature
-        self.num_missing -= 1
-
-    def give_up(self, error: TransientError) -> None:
-        """One frame of it cannot be described: a video with an unseen hole is worth nothing."""
-        self.failure = error
-        self.num_missing -= 1
+_NUM_MIRRORED_TRIED = 8
+"""Different pictures of a video that are mirrored before it is decided whether that is of use."""
 
 
 class Describer:
@@ -94,7 +60,10 @@ class Describer:
         self.max_short_edge_px = 2 * weights.preprocessing.short_edge_px
 
     def describe(
-        self, events: Iterable[FrameBatch | Examination | None]
+        self,
+        events: Iterable[FrameBatch | Examination | None],
+        *,
+        views: ViewSettings | Cut = WHOLE_CUT,
     ) -> Generator[tuple[Examination, Descriptors], None, None]:
         """Describe the videos of a stream, each as soon as its last frame is described.
 
@@ -103,6 +72,8 @@ class Describer:
                 `Examination`. Pulled one at a time; a few batches of pixels are held at most.
                 None says that nothing is there now: a video that has ended then waits no longer
                 for others to fill its last batch.
+            views: the one view that every frame is described in, or how views are chosen beside
+                that of the whole frame.
 
         Yields:
             Each video once, in the order in which they finish; no frames for a refused one. One
@@ -113,104 +84,161 @@ class Describer:
             SetupError: the device is lost, or the weights give no numbers.
         """
         queue = FrameQueue(self._runtime, self._preprocessing, batch_size=self._batch_size)
-        open_tracks: dict[str, _Track] = {}
-        ended: deque[_Track] = deque()
+        ended: deque[Track] = deque()
         with ThreadPoolExecutor(self._num_resizers, thread_name_prefix="resize") as threads:
+            desk = _Desk(self, queue, threads, views)
             for event in events:
                 if event is None:
                     if ended:
                         queue.describe_all()
                 elif isinstance(event, FrameBatch):
-                    track = open_tracks.setdefault(event.video_id, _Track(event.video_id))
-                    self._add(event, track, queue, threads)
+                    desk.add(event)
                 else:
-                    track = open_tracks.pop(event.video_id, _Track(event.video_id))
-                    track.examination = event
-                    ended.append(track)
-                    queue.tick()
-                yield from self._take_finished(ended)
+                    ended.append(desk.end(event))
+                yield from self._take_finished(ended, views)
             queue.describe_all()
-        yield from self._take_finished(ended)
-        if open_tracks:
-            raise ValueError(f"the frames ended before the videos did: {sorted(open_tracks)}")
+        yield from self._take_finished(ended, views)
+        if desk.tracks:
+            raise ValueError(f"the frames ended before the videos did: {sorted(desk.tracks)}")
 
-    def _add(
-        self, batch: FrameBatch, track: _Track, queue: FrameQueue, threads: ThreadPoolExecutor
-    ) -> None:
-        first = track.expect(batch)
-        for ordinal, pixels_HWC in enumerate(threads.map(self._prepared, batch.pixels_THWC)):
-            frame = first + ordinal
-            if pixels_HWC is None:
-                track.deliver(frame, np.zeros(self.space.dim, dtype=np.float32))
-            elif track.newest is not None and track.newest.is_of(pixels_HWC):
-                track.newest.repeat(frame)
-                queue.tick()
-            else:
-                track.newest = _Delivery(track, pixels_HWC, [frame])
-                queue.add(pixels_HWC, track.newest, track.newest.give_up)
-
-    def _prepared(self, pixels_HWC: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        """Resize a frame; None when it carries no evidence."""
-        resized_HWC = self._preprocessing.resize(pixels_HWC)
+    def prepared(self, part: tuple[Row, Pixels]) -> Pixels | None:
+        """Cut a row's picture out of its frame and resize it; None when it carries no evidence."""
+        row, pixels_HWC = part
+        resized_HWC = self._preprocessing.resize(row.cut.of(pixels_HWC))
         return None if is_uninformative(resized_HWC) else resized_HWC
 
-    def _take_finished(self, ended: deque[_Track]) -> Iterator[tuple[Examination, Descriptors]]:
+    def _take_finished(
+        self, ended: deque[Track], views: ViewSettings | Cut
+    ) -> Iterator[tuple[Examination, Descriptors]]:
+        max_similarity = views.max_similarity if isinstance(views, ViewSettings) else np.inf
         for _ in range(len(ended)):
             track = ended.popleft()
-            examination = track.examination
-            if examination is None or (track.num_missing and examination.refused is None):
-                ended.append(track)
+            if track.is_done:
+                yield track.described(self.space, max_similarity=max_similarity)
             else:
-                examination = _with_failure(examination, track.failure)
-                yield examination, _descriptors(track, examination, self.space)
+                ended.append(track)
 
 
 @dataclass(slots=True, eq=False)
-class _Delivery:
-    """Where the descriptor of one picture goes: to its frame, and to those after it that repeat it.
+class _Open:
+    """A video whose frames are coming.
 
-    A still of hours has one picture; describing it once is what keeps it from costing hours.
+    Attributes:
+        track: what has come of it.
+        chooser: of its views; None where every frame has the same one.
+        waiting: frames whose views are not chosen yet, fewer than a block.
+        num_mirrored: different pictures that were mirrored.
+        mirror_is_tried: whether it is known what mirroring is good for.
     """
 
-    track: _Track
-    pixels_HWC: NDArray[np.uint8]
-    frames: list[int]
-    outcome: NDArray[np.float32] | TransientError | None = None
-
-    def is_of(self, pixels_HWC: NDArray[np.uint8]) -> bool:
-        return np.array_equal(self.pixels_HWC, pixels_HWC)
-
-    def repeat(self, frame: int) -> None:
-        """Let another frame have what the picture gets, or got already."""
-        if self.outcome is None:
-            self.frames.append(frame)
-        elif isinstance(self.outcome, TransientError):
-            self.track.give_up(self.outcome)
-        else:
-            self.track.deliver(frame, self.outcome)
-
-    def __call__(self, feature: NDArray[np.float32]) -> None:
-        self.outcome = feature
-        for frame in self.frames:
-            self.track.deliver(frame, feature)
-
-    def give_up(self, error: TransientError) -> None:
-        self.outcome = error
-        for _ in self.frames:
-            self.track.give_up(error)
+    track: Track
+    chooser: ViewChooser | None
+    waiting: list[tuple[int, Pixels]] = field(default_factory=list)
+    num_mirrored: int = 0
+    mirror_is_tried: bool = False
 
 
-def _with_failure(examination: Examination, failure: TransientError | None) -> Examination:
-    if failure is None or examination.refused is not None:
-        return examination
-    sentence = f"{examination.video_id}: wanted all of its frames described: {failure}"
-    return replace(examination, examined=(), skipped=(), refused=sentence, reason="undescribable")
+class _Desk:
+    """Takes frames apart into the rows that are wanted of them, and has these described.
 
+    Args:
+        describer: resizes.
+        queue: describes.
+        threads: in which pictures are cut and resized.
+        views: which are wanted.
 
-def _descriptors(track: _Track, examination: Examination, space: DescriptorSpace) -> Descriptors:
-    rows = [] if examination.refused is not None else [row for row in track.rows if row is not None]
-    timelines = [] if examination.refused is not None else track.timelines
-    features = np.array(rows, dtype=np.float32).reshape(len(rows), space.dim)
-    if not np.isfinite(features).all():
-        raise SetupError(f"{track.video_id}: the weights {space.name} give numbers not finite")
-    return Descriptors.from_frames(track.video_id, Timeline.concatenate(timelines), features, space)
+    Attributes:
+        tracks: the videos that have not ended, by id.
+    """
+
+    def __init__(
+        self,
+        describer: "Describer",
+        queue: FrameQueue,
+        threads: ThreadPoolExecutor,
+        views: ViewSettings | Cut,
+    ) -> None:
+        self._describer = describer
+        self._queue = queue
+        self._threads = threads
+        self._settings = views if isinstance(views, ViewSettings) else None
+        self._always = views if isinstance(views, Cut) else WHOLE_CUT
+        self.tracks: dict[str, _Open] = {}
+
+    def add(self, batch: FrameBatch) -> None:
+        """Have the next frames of a video described."""
+        video = self._open(batch.video_id)
+        frames = list(zip(video.track.take(batch), batch.pixels_THWC, strict=True))
+        self._put(video, [(Row(frame=frame, cut=self._always), pixels) for frame, pixels in frames])
+        if video.chooser is None:
+            return
+        greys = self._threads.map(grey_grid, batch.pixels_THWC)
+        for frame, grey_GG in zip(frames, greys, strict=True):
+            video.waiting.append(frame)
+            self._put_views(video, video.chooser.choose(grey_GG))
+        video.waiting = [(frame, pixels.copy()) for frame, pixels in video.waiting]
+
+    def end(self, examination: Examination) -> Track:
+        """Have what waits of a video described; no more of it comes."""
+        video = self._open(examination.video_id)
+        if video.chooser is not None and examination.refused is None:
+            self._put_views(video, video.chooser.finish())
+        del self.tracks[examination.video_id]
+        video.track.examination = examination
+        self._queue.tick()
+        return video.track
+
+    def _open(self, video_id: str) -> _Open:
+        if video_id not in self.tracks:
+            chooser = None if self._settings is None else ViewChooser(self._settings)
+            self.tracks[video_id] = _Open(track=Track(video_id), chooser=chooser)
+        return self.tracks[video_id]
+
+    def _put_views(self, video: _Open, cuts: tuple[Cut, ...] | None) -> None:
+        """Have the frames that wait described in more views; None lets them wait."""
+        if cuts is None:
+            return
+        self._put(
+            video,
+            [
+                (Row(frame=frame, cut=cut), pixels)
+                for cut in cuts
+                for frame, pixels in video.waiting
+            ],
+        )
+        video.waiting.clear()
+        if video.num_mirrored >= _NUM_MIRRORED_TRIED and not video.mirror_is_tried:
+            self._try_mirror(video)
+
+    def _try_mirror(self, video: _Open) -> None:
+        """Stop mirroring if it is of no use with these weights.
+
+        What waits is described now: when that is decided must not depend on other videos.
+        """
+        video.mirror_is_tried = True
+        self._queue.describe_all()
+        if video.chooser is not None and not video.track.mirror_is_of_use:
+            video.chooser.skip_mirrored()
+
+    def _put(self, video: _Open, parts: Sequence[tuple[Row, Pixels]]) -> None:
+        pictures = self._threads.map(self._describer.prepared, parts)
+        for (row, _), picture_HWC in zip(parts, pictures, strict=True):
+            self._put_picture(video, row, picture_HWC)
+
+    def _put_picture(self, video: _Open, row: Row, pixels_HWC: Pixels | None) -> None:
+        """Have one row described; of a picture without evidence only the one that must be there."""
+        track, view = video.track, row.cut.view
+        newest = track.newest.get(view)
+        if pixels_HWC is None:
+            if view is self._always.view:
+                track.expect_row()
+                track.deliver(row, np.zeros(self._describer.space.dim, dtype=np.float32))
+            return
+        track.expect_row()
+        if newest is not None and newest.is_of(pixels_HWC):
+            newest.repeat(row)
+            self._queue.tick()
+            return
+        video.num_mirrored += view is View.MIRRORED
+        track.newest[view] = delivery = Delivery(track, pixels_HWC, [row])
+        self._queue.add(pixels_HWC, delivery, delivery.give_up)

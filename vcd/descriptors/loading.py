@@ -1,11 +1,14 @@
 """Open weights: from a name in the settings to a network that runs and the space it makes.
 
-          processor                          GPU
-bundled   the shipped ONNX                   the shipped parameters, in torch
-state     ONNX, exported once (exports.py)   torch
-script    as a state dict if its keys are    TorchScript
-          a layout we know, else TorchScript
-.onnx     as it is                           as it is, on the processor
+             processor                               GPU
+bundled      the shipped ONNX                        the shipped parameters, in torch
+parameters   ONNX, exported once (export_cache.py)   torch
+program      as parameters if they are a layout we   the same
+             know and give the same, else as it is
+.onnx        as it is                                as it is, on the processor
+
+Parameters are .torchvision.pt, .classy.pt, .safetensors and checkpoints, programs TorchScript and
+torch.export files. A trunk whose graph is frozen to one size is run in torch on a processor too.
 """
 
 import hashlib
@@ -19,16 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcd.core import DescriptorSpace, SetupError
-from vcd.descriptors.card import bundled_card
+from vcd.descriptors.card import BundledCard, bundled_card
+from vcd.descriptors.contents import ForeignProgram, read_contents, stated_preprocessing
+from vcd.descriptors.export_cache import find_export, keep_export
+from vcd.descriptors.label import Label
 from vcd.descriptors.preprocess import PREPROCESSING_REVISION, Preprocessing
 from vcd.descriptors.runtimes import OnnxNetwork, Runtime, TorchNetwork, has_gpu, usable_cores
 from vcd.descriptors.settings import DescribeSettings, SpaceProfile
-from vcd.descriptors.weights import (
-    BUNDLED_NAME,
-    PUBLISHED_PREPROCESSING,
-    WeightsFile,
-    locate_weights,
-)
+from vcd.descriptors.weights import BUNDLED_NAME, WeightsFile, locate_weights
 from vcd.descriptors.weights_cache import WeightsCache
 
 if TYPE_CHECKING:
@@ -59,135 +60,159 @@ class LoadedWeights:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Network:
-    """A runtime with the identity of its parameters."""
+class _Opened:
+    """A runtime with the identity of its parameters.
 
+    Attributes:
+        name: of the space.
+        runtime: runs the network.
+        dim: length of a descriptor.
+        digest: of the parameters; of the file where they cannot be known.
+        quantization: of the parameters.
+        label: what is known beside that.
+    """
+
+    name: str
     runtime: Runtime
     dim: int
     digest: str
     quantization: str
+    label: Label | None
 
 
 def open_weights(settings: DescribeSettings) -> LoadedWeights:
     """Load the weights that the settings name, once checked, on the device that they ask for.
 
     Raises:
-        SetupError: no such weights, damaged ones, or no such device.
+        SetupError: no such weights, damaged ones, no such device, or nobody says how pictures
+            are prepared for them.
     """
     device = _device(settings.device)
     if settings.weights == BUNDLED_NAME:
-        return _open_bundled(settings, device)
+        card = bundled_card()
+        opened = _open_bundled(card, device, _num_threads(settings))
+        return _loaded(opened, settings.preprocessing or card.preprocessing, device)
     cache = WeightsCache(settings.cache_dir)
     weights = locate_weights(settings.weights, cache)
-    network = _open_file(weights, settings, device, cache)
-    asked = settings.preprocessing or _stated_preprocessing(weights) or PUBLISHED_PREPROCESSING
-    preprocessing = Preprocessing.from_name(asked)
-    return _loaded(weights.name, network, preprocessing, SpaceProfile(), device)
+    opened = _open_file(weights, device, _num_threads(settings), cache)
+    asked = settings.preprocessing or stated_preprocessing(weights, opened.label)
+    return _loaded(opened, asked, device)
 
 
-def _open_bundled(settings: DescribeSettings, device: Literal["cpu", "cuda"]) -> LoadedWeights:
-    card = bundled_card()
+def _open_bundled(card: BundledCard, device: Literal["cpu", "cuda"], num_threads: int) -> _Opened:
     tensors_path = card.file("safetensors")
-    digest, quantization = _digest_without_torch(tensors_path)
     runtime: Runtime
     if device == "cpu":
-        runtime = OnnxNetwork(card.file("onnx"), num_threads=_num_threads(settings))
+        runtime = OnnxNetwork(card.file("onnx"), num_threads=num_threads)
     else:
         runtime = TorchNetwork(_network_in(tensors_path), device=device)
-    network = _Network(runtime=runtime, dim=card.dim, digest=digest, quantization=quantization)
-    preprocessing = Preprocessing.from_name(settings.preprocessing or card.preprocessing)
-    return _loaded(BUNDLED_NAME, network, preprocessing, card.profile, device)
+    return _opened(runtime, card.label(*_digest_without_torch(tensors_path)))
 
 
-def _open_file(
-    weights: WeightsFile,
-    settings: DescribeSettings,
-    device: Literal["cpu", "cuda"],
-    cache: WeightsCache,
-) -> _Network:
-    num_threads = _num_threads(settings)
-    if weights.suffix == ".onnx":
-        onnx = OnnxNetwork(weights.path, num_threads=num_threads)
-        return _Network(runtime=onnx, dim=onnx.dim, digest=weights.sha256, quantization="none")
-    if device == "cpu":
-        from vcd.descriptors.exports import find_export
-
-        found = find_export(weights, cache)
-        if found is not None:
-            path, record = found
-            onnx = OnnxNetwork(path, num_threads=num_threads)
-            return _Network(
-                runtime=onnx,
-                dim=record.dim,
-                digest=record.digest,
-                quantization=record.quantization,
-            )
-    return _open_in_torch(weights, device, num_threads, cache)
-
-
-def _open_in_torch(
-    weights: WeightsFile,
-    device: Literal["cpu", "cuda"],
-    num_threads: int,
-    cache: WeightsCache,
-) -> _Network:
-    import torch
-
-    from vcd.descriptors.exports import export_network
-    from vcd.descriptors.scripts import open_script
-    from vcd.descriptors.state_dicts import network_from, parameters_from, read_state_dict
-
-    torch.set_num_threads(num_threads)
-    if weights.suffix == ".torchscript.pt":
-        script = open_script(weights.path)
-        if script.parameters is None:
-            return _Network(
-                runtime=TorchNetwork(script.module, device=device, is_script=True),
-                dim=script.dim,
-                digest=weights.sha256,
-                quantization="none",
-            )
-        parameters = script.parameters
-    else:
-        parameters = parameters_from(weights.path, read_state_dict(weights.path))
-    network = network_from(parameters)
-    runtime: Runtime
-    if device == "cuda":
-        runtime = TorchNetwork(network, device=device)
-    else:
-        _log.info("%s: exporting to ONNX, once", weights.path)
-        path, _ = export_network(weights, parameters, network, cache)
-        runtime = OnnxNetwork(path, num_threads=num_threads)
-    return _Network(
+def _opened(runtime: Runtime, label: Label) -> _Opened:
+    """Put together what is of one network whose parameters are known."""
+    return _Opened(
+        name=label.name,
         runtime=runtime,
-        dim=parameters.dim,
-        digest=parameters.digest,
-        quantization=parameters.quantization,
+        dim=label.dim,
+        digest=label.digest,
+        quantization=label.quantization,
+        label=label,
     )
 
 
-def _loaded(
-    name: str,
-    network: _Network,
-    preprocessing: Preprocessing,
-    profile: SpaceProfile,
-    device: str,
-) -> LoadedWeights:
-    if isinstance(network.runtime, OnnxNetwork):
-        network.runtime.check_takes(preprocessing)
+def _open_file(
+    weights: WeightsFile, device: Literal["cpu", "cuda"], num_threads: int, cache: WeightsCache
+) -> _Opened:
+    if weights.suffix == ".onnx":
+        return _open_onnx(weights, num_threads, cache)
+    if device == "cpu":
+        found = find_export(weights, cache)
+        if found is not None:
+            path, label = found
+            return _opened(OnnxNetwork(path, num_threads=num_threads), label)
+    return _open_in_torch(weights, device, num_threads, cache)
+
+
+def _open_onnx(weights: WeightsFile, num_threads: int, cache: WeightsCache) -> _Opened:
+    """Open an ONNX file; what it says of its parameters is believed if somebody vouches for it."""
+    network = OnnxNetwork(weights.path, num_threads=num_threads)
+    label = Label.from_strings(weights.path, network.metadata)
+    card = bundled_card()
+    if label is None and weights.sha256 == card.sha256.get(f"{BUNDLED_NAME}.onnx"):
+        label = card.label(*_digest_without_torch(card.file("safetensors")))
+    if label is not None and label.dim != network.dim:
+        raise SetupError(
+            f"{weights.path}: it says that it gives {label.dim} dimensions and gives {network.dim}"
+        )
+    is_vouched = weights.sha256 in card.sha256.values() or cache.is_trusted(weights.sha256)
+    if label is not None and is_vouched:
+        return _opened(network, label)
+    if label is not None:
+        _log.warning(
+            "%s says that it holds the parameters %s of %s; nobody vouches for that here, so its "
+            "descriptors are compared with no others: if you trust where it came from, "
+            "`vcd models trust %s`",
+            weights.path,
+            label.digest[:12],
+            label.name,
+            weights.path,
+        )
+    return _Opened(
+        name=weights.name,
+        runtime=network,
+        dim=network.dim,
+        digest=weights.sha256,
+        quantization="none",
+        label=label,
+    )
+
+
+def _open_in_torch(
+    weights: WeightsFile, device: Literal["cpu", "cuda"], num_threads: int, cache: WeightsCache
+) -> _Opened:
+    import torch
+
+    from vcd.descriptors.state_dicts import network_from
+    from vcd.descriptors.trunks import TRUNKS
+
+    torch.set_num_threads(num_threads)
+    contents = read_contents(weights)
+    if isinstance(contents, ForeignProgram):
+        return _Opened(
+            name=weights.name,
+            runtime=TorchNetwork(contents.module, device=device, is_program=True),
+            dim=contents.dim,
+            digest=weights.sha256,
+            quantization="none",
+            label=contents.label,
+        )
+    label, network = contents.label, network_from(contents.parameters)
+    if device == "cuda" or not TRUNKS[label.trunk].size_is_free:
+        return _opened(TorchNetwork(network, device=device), label)
+    _log.info("%s: exporting to ONNX, once", weights.path)
+    path = keep_export(weights, label, network, cache)
+    return _opened(OnnxNetwork(path, num_threads=num_threads), label)
+
+
+def _loaded(opened: _Opened, preprocessing_name: str, device: str) -> LoadedWeights:
+    preprocessing = Preprocessing.from_name(preprocessing_name)
+    if isinstance(opened.runtime, OnnxNetwork):
+        opened.runtime.check_takes(preprocessing)
     identity = {
-        "weights": network.digest,
+        "weights": opened.digest,
         "preprocessing": preprocessing.name,
         "preprocessing_revision": PREPROCESSING_REVISION,
-        "quantization": network.quantization,
+        "quantization": opened.quantization,
     }
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
+    profile = None if opened.label is None else opened.label.profile
     return LoadedWeights(
-        space=DescriptorSpace(name=name, dim=network.dim, fingerprint=fingerprint),
-        profile=profile,
+        space=DescriptorSpace(name=opened.name, dim=opened.dim, fingerprint=fingerprint),
+        profile=profile or SpaceProfile(),
         preprocessing=preprocessing,
-        runtime=network.runtime,
+        runtime=opened.runtime,
         uses_gpu=device == "cuda",
     )
 
@@ -225,14 +250,3 @@ def _network_in(path: Path) -> "nn.Module":
     from vcd.descriptors.state_dicts import network_from, parameters_from, read_state_dict
 
     return network_from(parameters_from(path, read_state_dict(path)))
-
-
-def _stated_preprocessing(weights: WeightsFile) -> str | None:
-    """Read what a safetensors file says of its preprocessing in its header."""
-    if weights.suffix != ".safetensors":
-        return None
-    from safetensors import safe_open
-
-    with safe_open(weights.path, framework="numpy") as file:
-        metadata: dict[str, str] = file.metadata() or {}
-    return metadata.get("preprocessing")

@@ -49,6 +49,10 @@ class OnnxNetwork:
         path: of the ONNX file: one float32 input ``(B, 3, H, W)`` of standardized pixels, one
             output ``(B, D)``.
         num_threads: of one batch; two batches are never run at once.
+
+    Attributes:
+        dim: length of a descriptor.
+        metadata: what the file says beside its graph.
     """
 
     def __init__(self, path: Path, *, num_threads: int) -> None:
@@ -69,6 +73,7 @@ class OnnxNetwork:
             raise SetupError(f"{path}: ONNX Runtime cannot load it: {error}") from error
         self._path = path
         self._input_name, self.dim = _checked_signature(path, self._network)
+        self.metadata: dict[str, str] = self._network.get_modelmeta().custom_metadata_map
         height_px, width_px = self._network.get_inputs()[0].shape[2:]
         self._fixed_size_px = (height_px, width_px)
 
@@ -104,20 +109,20 @@ class OnnxNetwork:
 class TorchNetwork:
     """A torch module on the processor or, in bfloat16 and channels_last, on a GPU.
 
-    A TorchScript module stays in float32 on either: its recorded casts must not be second-guessed.
+    A recorded program stays in float32 on either: its own casts must not be second-guessed.
 
     Args:
         network: ``(B, 3, H, W)`` standardized float32 pixels to ``(B, D)``.
         device: ``cpu`` or ``cuda``.
-        is_script: whether the network is TorchScript.
+        is_program: whether it is TorchScript or a torch.export module, already in evaluation mode.
     """
 
-    def __init__(self, network: "nn.Module", *, device: str, is_script: bool = False) -> None:
+    def __init__(self, network: "nn.Module", *, device: str, is_program: bool = False) -> None:
         import torch
 
         self._device = torch.device(device)
-        self._uses_bfloat16 = device == "cuda" and not is_script
-        self._network = network.eval().to(self._device)
+        self._uses_bfloat16 = device == "cuda" and not is_program
+        self._network = (network if is_program else network.eval()).to(self._device)
         if self._uses_bfloat16:
             self._network = self._network.to(memory_format=torch.channels_last)
         scale_C11, offset_C11 = standardization()
@@ -193,11 +198,11 @@ def _checked_signature(path: Path, network: "InferenceSession") -> tuple[str, in
         raise SetupError(
             f"{path}: wanted one input and one output, got {len(inputs)} and {len(outputs)}"
         )
-    shape, dim = inputs[0].shape, outputs[0].shape[-1]
+    shape, dim = inputs[0].shape, (outputs[0].shape or [None])[-1]
     if len(shape) != 4 or shape[1] != 3 or inputs[0].type != "tensor(float)":
         raise SetupError(
             f"{path}: wanted an input of (B, 3, H, W) float32, got {shape} {inputs[0].type}"
         )
-    if not isinstance(dim, int):
-        raise SetupError(f"{path}: the length of its descriptors is not fixed: {dim}")
+    if not isinstance(dim, int) or len(outputs[0].shape) != 2:
+        raise SetupError(f"{path}: wanted an output of (B, D), D fixed, got {outputs[0].shape}")
     return str(inputs[0].name), dim

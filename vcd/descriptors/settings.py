@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["DescribeSettings", "FitSettings", "PullSettings", "SpaceProfile"]
+__all__ = ["DescribeSettings", "FitSettings", "PullSettings", "SpaceProfile", "ViewSettings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,36 @@ class DescribeSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewSettings:
+    """In how many views the frames of a query are described; ``docs/design/views.md``.
+
+    References are described as whole frames, whatever is set here.
+    """
+
+    mode: Literal["auto", "off"] = "auto"
+    """``auto``, the default, describes also what borders leave, the parts of a stacked frame, an
+    inset and what lies beside it, and the mirrored frame; ``off`` describes whole frames alone and
+    misses copies that fill a part of the frame."""
+
+    max_per_frame: float = 3.0
+    """Most views of a frame beside the whole one, on average from the start of a video to any of
+    its frames, and eight more in all. More find copies in busier layouts, and cost as much as so
+    many more frames. A stack with an inset asks for four."""
+
+    max_similarity: float = 0.95
+    """A view whose descriptors are all at least as similar as this to those of the whole frames
+    is left out: it says the same. Larger keeps more rows that find nothing new."""
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("auto", "off"):
+            raise ValueError(f"mode must be auto or off, got {self.mode!r}")
+        if not 0.0 <= self.max_per_frame < np.inf:
+            raise ValueError(f"max_per_frame must be a number from 0 on, got {self.max_per_frame}")
+        if not 0.0 < self.max_similarity <= 2.0:
+            raise ValueError(f"max_similarity must be in (0, 2], got {self.max_similarity}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +172,12 @@ class SpaceProfile:
     """Score of a match from which it is reported, unless a threshold was asked for or
     calibrated; on the scale of ``align/score.py``. A higher one reports fewer and surer ones."""
 
+    near_duplicate: float = 0.75
+    """Similarity from which two images, or two whole videos, are near-duplicates
+    (docs/design/dedup.md). A higher one joins fewer. On DISC2021 nine in ten image pairs from
+    0.75 on are copies."""
+
     def __post_init__(self) -> None:
-        limits = (self.hit_floor, self.min_similarity, self.min_score)
+        limits = (self.hit_floor, self.min_similarity, self.min_score, self.near_duplicate)
         if not np.isfinite(limits).all():
             raise ValueError(f"the limits of a space must be finite numbers, got {self}")

@@ -3,16 +3,18 @@
     .torchvision.pt   backbone.conv1.weight ... backbone.fc.bias           our own names
     .classy.pt        backbone.initial_block._module.0.weight ...          renamed one to one
     .safetensors      our own names, any precision
+    .pt               a checkpoint of a training run: our own names, the averaged weights
 
 The trunk is not asked for but found: the one whose parameters have these names and shapes.
 Nothing in such a file is executed (``weights_only=True``).
 """
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Parameters",
+    "StoredRun",
     "digest_arrays",
     "network_from",
     "parameters_from",
+    "read_checkpoint",
     "read_state_dict",
     "rename_keys",
 ]
@@ -77,6 +81,21 @@ class Parameters:
     digest: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredRun:
+    """What a checkpoint of a training run holds for those who only use its weights.
+
+    Attributes:
+        tensors: the averaged weights, by our names.
+        preprocessing: at which the run was measured.
+        commit: of the code that made it; None where it was not noted.
+    """
+
+    tensors: "Mapping[str, Tensor]"
+    preprocessing: str
+    commit: str | None
+
+
 def read_state_dict(path: Path) -> "dict[str, Tensor]":
     """Load named tensors from ``.safetensors`` or from a pickled state dict, executing nothing.
 
@@ -85,18 +104,33 @@ def read_state_dict(path: Path) -> "dict[str, Tensor]":
     """
     import torch
 
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+    loaded = _load_safetensors(path) if path.suffix == ".safetensors" else _load_pickled(path)
+    tensors: dict[str, Tensor] = {}
+    for name, value in loaded.items() if isinstance(loaded, dict) else [(None, loaded)]:
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+            raise SetupError(f"{path}: wanted a dictionary of named tensors, got {type(loaded)}")
+        tensors[name] = value
+    return tensors
 
-            return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise SetupError(f"{path}: not a file of named tensors: {_first_line(error)}") from error
-    is_named = isinstance(loaded, dict) and all(isinstance(key, str) for key in loaded)
-    if not is_named or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
-        raise SetupError(f"{path}: wanted a dictionary of named tensors, got {type(loaded)}")
-    return dict(loaded)
+
+def read_checkpoint(path: Path) -> StoredRun:
+    """Load the averaged weights of a training run, and what it says of how they are used.
+
+    Raises:
+        SetupError: the file holds anything else.
+    """
+    loaded = _load_pickled(path)
+    held: dict[str, Any] = loaded if isinstance(loaded, dict) else {}
+    try:
+        tensors, recipe = dict(held["average"]), json.loads(held["settings"])
+        preprocessing = f"skew_{int(recipe['input_px'])}"
+    except (KeyError, TypeError, ValueError) as error:
+        raise SetupError(
+            f"{path}: wanted best.pt or last.pt of `vcd train`, which this is not ({error!r}); a "
+            "file of parameters alone is called .torchvision.pt, .classy.pt or .safetensors"
+        ) from error
+    commit = str(held["commit"]) if held.get("commit") else None
+    return StoredRun(tensors=tensors, preprocessing=preprocessing, commit=commit)
 
 
 def rename_keys(names: "Iterable[str]") -> dict[str, str]:
@@ -143,6 +177,9 @@ def network_from(parameters: Parameters) -> "Sscd":
 
     network = _blank_network(parameters.trunk, parameters.dim)
     state = {name: torch.tensor(0) for name in network.state_dict() if _is_counter(name)}
+    if any(map(_is_derived, network.state_dict())):
+        drawn = _drawn_network(parameters.trunk, parameters.dim).state_dict()
+        state |= {name: drawn[name] for name in drawn if _is_derived(name)}
     for name, tensor in parameters.tensors.items():
         state[name] = tensor.float() if tensor.is_floating_point() else tensor
     network.load_state_dict(state, assign=True)
@@ -162,6 +199,24 @@ def digest_arrays(arrays: "Mapping[str, NDArray[np.floating]]") -> str:
     return digest.hexdigest()
 
 
+def _load_safetensors(path: Path) -> "dict[str, Tensor]":
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except Exception as error:  # safetensors and torch share no other root
+        raise SetupError(f"{path}: not a file of named tensors: {_first_line(error)}") from error
+
+
+def _load_pickled(path: Path) -> object:
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and pickle share no other root
+        raise SetupError(f"{path}: not a file of named tensors: {_first_line(error)}") from error
+
+
 def _our_name(name: str) -> str:
     block = _CLASSY_BLOCK.fullmatch(name)
     if block is not None:
@@ -175,13 +230,13 @@ def _our_name(name: str) -> str:
 
 
 def _matching_trunk(path: Path, tensors: "Mapping[str, Tensor]", dim: int) -> str:
-    from vcd.descriptors.sscd import TRUNKS
+    from vcd.descriptors.trunks import TRUNKS
 
-    found = {_shape(name, value) for name, value in tensors.items() if not _is_counter(name)}
+    found = _shapes(tensors)
+    num_channels = tensors["backbone.fc.weight"].shape[-1]
     differences: dict[str, tuple[list[str], list[str]]] = {}
-    for trunk in TRUNKS:
-        wanted_state = _blank_network(trunk, dim).state_dict()
-        wanted = {_shape(name, v) for name, v in wanted_state.items() if not _is_counter(name)}
+    for trunk in sorted(TRUNKS, key=lambda trunk: TRUNKS[trunk].num_channels != num_channels):
+        wanted = _shapes(_blank_network(trunk, dim).state_dict())
         if wanted == found:
             return trunk
         differences[trunk] = (sorted(wanted - found), sorted(found - wanted))
@@ -193,13 +248,22 @@ def _matching_trunk(path: Path, tensors: "Mapping[str, Tensor]", dim: int) -> st
     )
 
 
-def _shape(name: str, tensor: "Tensor") -> str:
-    return f"{name} {list(tensor.shape)}"
+def _shapes(state: "Mapping[str, Tensor]") -> set[str]:
+    return {
+        f"{name} {list(tensor.shape)}"
+        for name, tensor in state.items()
+        if not (_is_counter(name) or _is_derived(name))
+    }
 
 
 def _is_counter(name: str) -> bool:
     """Tell whether it counts training steps, which some files leave out and no result needs."""
     return name.endswith(".num_batches_tracked")
+
+
+def _is_derived(name: str) -> bool:
+    """Tell whether it follows from the architecture alone, so that some files leave it out."""
+    return name.endswith(".relative_position_index")
 
 
 def _blank_network(trunk: str, dim: int) -> "Sscd":
@@ -212,6 +276,16 @@ def _blank_network(trunk: str, dim: int) -> "Sscd":
         with torch.device("meta"):
             return build_network(trunk, dim)
     except NotImplementedError:  # torchvision's RegNet computes its widths with tensors
+        return _drawn_network(trunk, dim)
+
+
+def _drawn_network(trunk: str, dim: int) -> "Sscd":
+    """Build a network and leave torch's random numbers as they were."""
+    import torch
+
+    from vcd.descriptors.sscd import build_network
+
+    with torch.random.fork_rng(devices=[]):
         return build_network(trunk, dim)
 
 

@@ -1,8 +1,9 @@
 """Say which file a name of weights means, and whether it is the file it should be.
 
 Three kinds: ``vcd_compact`` ships inside the package; the published SSCD files lie in the cache
-once ``vcd models pull`` has fetched them; anything else is a path. A TorchScript file is a
-program, so it is opened only when its digest is built in here or the user has trusted it.
+once ``vcd models pull`` has fetched them; anything else is a path. Opening a TorchScript or a
+torch.export file runs code, so it is opened only when its digest is built in here, or this
+program wrote it on this machine, or the user has trusted it.
 Nothing here opens a file as weights: it only reads bytes and digests.
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from vcd.core import SetupError
+from vcd.descriptors.programs import PROGRAM_SUFFIXES
 from vcd.descriptors.weights_cache import WeightsCache, digest_weights
 
 __all__ = [
@@ -28,8 +30,17 @@ BUNDLED_NAME = "vcd_compact"
 
 PUBLISHED_PREPROCESSING = "small_288"
 
-_SUFFIXES = (".torchscript.pt", ".torchvision.pt", ".classy.pt", ".safetensors", ".onnx")
-"""What a weights file may be called; the name alone says how it is read."""
+_SUFFIXES = (
+    ".torchscript.pt",
+    ".torchvision.pt",
+    ".classy.pt",
+    ".safetensors",
+    ".onnx",
+    ".pt2",
+    ".pt",
+)
+"""What a weights file may be called; the name alone says how it is read. ``.pt`` is a checkpoint
+of ``vcd train``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,9 +195,10 @@ def _located_pull(
 
 def _check_program(path: Path, suffix: str, sha256: str, cache: WeightsCache) -> None:
     built_in = {known for each in PUBLISHED.values() for known in each.digests.values()}
-    if suffix != ".torchscript.pt" or sha256 in built_in or cache.is_trusted(sha256):
+    if suffix not in PROGRAM_SUFFIXES or sha256 in built_in or cache.is_trusted(sha256):
         return
+    kind = "torch.export" if suffix == ".pt2" else "TorchScript"
     raise SetupError(
-        f"{path}: a TorchScript file is a program and this one (SHA-256 {sha256}) is not known; "
+        f"{path}: a {kind} file is a program and this one (SHA-256 {sha256}) is not known; "
         f"if you trust where it came from: `vcd models trust {path}`"
     )

@@ -116,7 +116,7 @@ def edited_copy(seed, *, length_s, slope=1.0, q_start_s=5.3, r_start_s=9.1, tail
         copied = source.at(r_start_s + (times_s - q_start_s) * slope)
         return np.where(inside[:, None], copied, other.at(times_s))
 
-    def denser(interval, rate_hz):
+    def denser(interval, rate_hz, view):
         return describe("q", at, interval.start_s, interval.end_s, rate_hz, seed=seed + 7)
 
     query = describe("q", at, 0.0, q_end_s + tail_s, seed=seed)

@@ -108,7 +108,7 @@ def test_frames_sampled_more_densely_score_with_biases_of_their_own(made):
     def at(times_s):
         return np.where((times_s < 10.0)[:, None], copied(times_s), other.at(times_s))
 
-    def denser(interval, rate_hz):
+    def denser(interval, rate_hz, view):
         dense = made.describe("q", copied, interval.start_s, interval.end_s, rate_hz, noise=0.0)
         return _biased(dense, np.where(dense.timeline.start_s < 9.5, 0.0, -0.9))
 

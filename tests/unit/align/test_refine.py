@@ -94,7 +94,7 @@ def test_bounds_stay_inside_both_videos(made):
 def test_a_query_that_cannot_be_sampled_again_keeps_its_bounds(made):
     copy = made.edited_copy(2, length_s=10.0)
 
-    def broken(interval, rate_hz):
+    def broken(interval, rate_hz, view):
         raise InputError("q: wanted frames, the file is gone")
 
     plain = align_pair(copy.query, copy.ref, copy.tally, SETTINGS)
@@ -106,15 +106,33 @@ def test_only_bounds_inside_the_query_are_sampled_again(made):
     copy = made.edited_copy(2, length_s=10.0, q_start_s=0.0)
     asked = []
 
-    def recording(interval, rate_hz):
+    def recording(interval, rate_hz, view):
         asked.append((interval, rate_hz))
-        return copy.denser(interval, rate_hz)
+        return copy.denser(interval, rate_hz, view)
 
     align_pair(copy.query, copy.ref, copy.tally, SETTINGS, denser=recording)
 
     assert len(asked) == 1
     assert asked[0][0].start_s < 10.0 < asked[0][0].end_s
     assert asked[0][1] == SETTINGS.refine_rate_hz
+
+
+def test_the_query_is_sampled_again_in_the_view_of_the_match(made):
+    copy = made.edited_copy(2, length_s=10.0)
+
+    def in_view(descriptors, view):
+        return dataclasses.replace(descriptors, view=np.full(len(descriptors), view, np.int16))
+
+    def denser(interval, rate_hz, view):
+        return in_view(copy.denser(interval, rate_hz, view), view)
+
+    (whole,) = align_pair(copy.query, copy.ref, copy.tally, SETTINGS, denser=copy.denser).accepted
+    query = in_view(copy.query, 7)
+    (inset,) = align_pair(query, copy.ref, copy.tally, SETTINGS, denser=denser).accepted
+
+    assert inset == whole
+    (coarse,) = align_pair(query, copy.ref, copy.tally, SETTINGS, denser=copy.denser).accepted
+    assert coarse != whole
 
 
 def test_an_outlier_does_not_tilt_the_line(made, rng):

@@ -3,7 +3,6 @@ import shutil
 import subprocess
 import sys
 import warnings
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +19,11 @@ from vcd.descriptors import (
     WeightsCache,
     bundled_card,
 )
-from vcd.descriptors.exports import ExportRecord, find_export
+from vcd.descriptors.export_cache import find_export
+from vcd.descriptors.label import Label
 from vcd.descriptors.loading import open_weights
+from vcd.descriptors.programs import open_program
 from vcd.descriptors.runtimes import TorchNetwork
-from vcd.descriptors.scripts import open_script
 from vcd.descriptors.sscd import build_network
 from vcd.descriptors.state_dicts import digest_arrays, parameters_from, read_state_dict
 from vcd.descriptors.weights import WeightsFile
@@ -118,10 +118,11 @@ def test_the_fingerprint_does_not_know_where_the_file_lies(tiny_onnx, tmp_path):
     assert here.space == there.space
 
 
-def test_files_that_do_not_say_are_preprocessed_as_published(tiny_onnx, tmp_path):
-    loaded = open_weights(settings(tiny_onnx, tmp_path, preprocessing=None))
-
-    assert loaded.preprocessing == Preprocessing.from_name("small_288")
+def test_a_file_that_does_not_say_how_pictures_are_prepared_asks_for_it(tiny_onnx, tmp_path):
+    with pytest.raises(
+        SetupError, match=r'tiny\.onnx: .* --config: \[describe\] preprocessing = "skew'
+    ):
+        open_weights(settings(tiny_onnx, tmp_path, preprocessing=None))
 
 
 def test_the_bundled_weights_take_only_their_own_size():
@@ -205,14 +206,13 @@ def only_torch(network, frames):
 def test_a_damaged_export_is_not_used(tmp_path):
     cache = WeightsCache(tmp_path)
     weights = WeightsFile(name="w", path=tmp_path / "w.pt", suffix=".classy.pt", sha256="0" * 64)
-    folder = tmp_path / "exports" / f"1-{weights.sha256}"
+    folder = tmp_path / "exports" / f"2-{weights.sha256}"
     folder.mkdir(parents=True)
     onnx = write_tiny_onnx(folder / "network.onnx")
-    record = ExportRecord(
-        trunk="resnet50", dim=16, quantization="none", digest="d", onnx_sha256=digest_weights(onnx)
-    )
-    (folder / "record.json").write_text(json.dumps(asdict(record)))
-    assert find_export(weights, cache) == (onnx, record)
+    label = Label(name="w", trunk="resnet50", dim=16, digest="d" * 64, quantization="none")
+    record = {"label": label.as_strings(), "onnx_sha256": digest_weights(onnx)}
+    (folder / "record.json").write_text(json.dumps(record))
+    assert find_export(weights, cache) == (onnx, label)
 
     onnx.write_bytes(onnx.read_bytes()[:-1])
 
@@ -223,7 +223,7 @@ def test_a_damaged_export_is_not_used(tmp_path):
 def test_a_script_of_known_names_becomes_parameters_of_ours(network, tmp_path):
     path = save_script(Scripted(network.backbone), tmp_path / "known.torchscript.pt")
 
-    script = open_script(path)
+    script = open_program(path)
 
     assert script.parameters is not None
     assert script.parameters.trunk == "resnet18_w32"
@@ -235,7 +235,7 @@ def test_a_script_of_known_names_becomes_parameters_of_ours(network, tmp_path):
 def test_a_script_that_computes_something_else_is_run_as_it_is(network, tmp_path):
     path = save_script(Scripted(network.backbone, offset=3.0), tmp_path / "odd.torchscript.pt")
 
-    script = open_script(path)
+    script = open_program(path)
 
     assert script.parameters is None
     assert script.dim == 32
@@ -269,14 +269,14 @@ def test_a_trusted_file_that_is_no_script_is_named(content, tmp_path):
     path.write_bytes(content)
 
     with pytest.raises(SetupError, match=r"text\.torchscript\.pt: torch cannot load"):
-        open_script(path)
+        open_program(path)
 
 
 def test_a_script_of_something_else_is_named(tmp_path):
     path = save_script(nn.Flatten(0), tmp_path / "flat.torchscript.pt")
 
     with pytest.raises(SetupError, match=r"wanted a network of \(B, 3, H, W\) pixels"):
-        open_script(path)
+        open_program(path)
 
 
 def test_an_export_of_fixed_size_says_what_it_takes(tmp_path):

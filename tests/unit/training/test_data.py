@@ -1,5 +1,7 @@
+import io
 import logging
-from dataclasses import replace
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -7,20 +9,11 @@ from PIL import Image
 
 from vcd.core.errors import SetupError
 from vcd.training.data import (
-    batch_of_step,
     find_photos,
     is_held_out,
-    load_batches,
     pack_photos,
-    ramped,
     read_held_out,
-    size_at,
     without_twins,
-)
-from vcd.training.settings import AugmentSettings, TrainingSettings
-
-SETTINGS = TrainingSettings(
-    steps=10, batch_photos=4, sizes_px=(16, 24), size_steps=(0, 5), num_loaders=0
 )
 
 
@@ -37,6 +30,10 @@ def folder(tmp_path):
 def photos(folder, tmp_path_factory):
     packed = tmp_path_factory.mktemp("cache") / "packed"
     return pack_photos(find_photos(folder), short_px=32, file=packed)
+
+
+def packed_one(folder, **limits):
+    return pack_photos(find_photos(folder), short_px=32, file=folder / "packed", **limits)[0]
 
 
 def test_packed_photographs_are_shrunk_and_keep_their_shape(photos):
@@ -104,36 +101,6 @@ def test_what_is_read_as_held_out_is_not_trained_on(folder):
     assert len(read_held_out(folder, every=every)) == len(expected)
 
 
-def test_a_batch_is_a_function_of_its_step(photos):
-    first, again = (batch_of_step(photos, SETTINGS, 7) for _ in range(2))
-
-    assert np.array_equal(first.views_VHWC, again.views_VHWC)
-    assert np.array_equal(first.photo_V, again.photo_V)
-
-
-@pytest.mark.parametrize("num_loaders", [0, 2])
-def test_loaders_change_nothing(photos, num_loaders):
-    settings = replace(SETTINGS, num_loaders=num_loaders)
-
-    loaded = list(load_batches(photos, settings, 6))
-
-    assert [batch.step for batch in loaded] == [6, 7, 8, 9]
-    for batch in loaded:
-        direct = batch_of_step(photos, SETTINGS, batch.step)
-        assert np.array_equal(batch.views_VHWC, direct.views_VHWC)
-
-
-def test_hard_edits_replace_second_views_alone(photos):
-    steady = AugmentSettings(start_strength=0.0, end_strength=0.0, ramp_steps=0)
-    plain = batch_of_step(photos, replace(SETTINGS, augment=steady), 0)
-    hard = batch_of_step(photos, replace(SETTINGS, augment=replace(steady, hard_share=1.0)), 0)
-
-    is_changed = (plain.views_VHWC != hard.views_VHWC).any(axis=(1, 2, 3))
-
-    assert not is_changed[:4].any()
-    assert is_changed[4:].all()
-
-
 def test_of_twins_only_the_first_is_kept(photos):
     angles = np.deg2rad(np.arange(9) * 40.0)
     angles[5] = angles[2] + 0.01
@@ -151,45 +118,107 @@ def test_photographs_unlike_each_other_are_all_kept(photos):
     assert len(without_twins(photos, np.eye(9, dtype=np.float32), similarity=0.5)) == 9
 
 
-def test_both_views_of_a_photograph_are_in_the_batch(photos):
-    batch = batch_of_step(photos, SETTINGS, 0)
+def test_sixteen_bits_become_eight_and_not_white(tmp_path):
+    levels = np.full((10, 20), 0x4000, dtype=np.uint16)
+    Image.fromarray(levels).save(tmp_path / "photo.png")
 
-    assert len(batch.views_VHWC) == 8
-    assert np.array_equal(batch.photo_V[:4], batch.photo_V[4:])
-
-
-def test_every_photograph_is_seen_once_before_any_is_seen_twice(photos):
-    seen = np.concatenate([batch_of_step(photos, SETTINGS, step).photo_V[:4] for step in range(9)])
-
-    for start in range(0, 36, 9):
-        assert sorted(seen[start : start + 9]) == list(range(9))
+    assert np.unique(packed_one(tmp_path)).tolist() == [0x40]
 
 
-def test_a_batch_larger_than_the_photographs_takes_them_all(photos):
-    batch = batch_of_step(photos, replace(SETTINGS, batch_photos=100), 0)
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_clear_becomes_white(tmp_path, mode):
+    clear = Image.new("RGBA", (20, 10), (255, 0, 0, 0)).convert(mode)
+    clear.save(tmp_path / "photo.png", transparency=0 if mode == "P" else None)
 
-    assert sorted(batch.photo_V[:9]) == list(range(9))
-
-
-def test_the_size_grows_stage_by_stage():
-    assert [size_at(SETTINGS, step) for step in (0, 4, 5, 9)] == [16, 16, 24, 24]
+    assert (packed_one(tmp_path) == 255).all()
 
 
-def test_a_ramp_rises_and_stays():
-    values = [ramped(1.0, 5.0, step=step, ramp_steps=20) for step in (0, 10, 20, 40)]
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_an_animation_gives_its_first_picture(tmp_path, suffix):
+    first, second = (Image.new("RGB", (20, 10), colour) for colour in ("black", "white"))
+    first.save(tmp_path / f"photo.{suffix}", save_all=True, append_images=[second], lossless=True)
 
-    assert values == [1.0, 3.0, 5.0, 5.0]
+    assert packed_one(tmp_path).max() < 5
+
+
+def test_a_photograph_is_turned_as_its_camera_was(tmp_path):
+    picture = Image.new("RGB", (20, 10))
+    exif = picture.getexif()
+    exif[274] = 6
+    picture.save(tmp_path / "photo.jpg", exif=exif)
+
+    assert packed_one(tmp_path).shape == (20, 10, 3)
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        ({"sizes_px": (16,)}, "1 sizes for 2 first steps"),
-        ({"size_steps": (5, 0)}, "must rise from 0"),
-        ({"steps": 0}, "steps must be at least 1"),
-        ({"batch_photos": 1}, "batch_photos must be at least 2"),
-    ],
+    ("size", "shape"),
+    [((1, 5000), (640, 1, 3)), ((5000, 1), (1, 640, 3)), ((64, 640), (320, 32, 3))],
+    ids=["high", "wide", "ten to one keeps its shape"],
 )
-def test_settings_that_cannot_work_are_refused(change, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        replace(SETTINGS, **change)
+def test_a_very_long_photograph_is_squashed_to_twenty_short_sides(tmp_path, size, shape):
+    Image.new("RGB", size).save(tmp_path / "photo.png")
+
+    assert packed_one(tmp_path).shape == shape
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"not a photograph", "no JPEG, PNG, WebP or BMP"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no JPEG, PNG, WebP or BMP"),
+    ],
+    ids=["zero bytes", "text", "a format that starts another program"],
+)
+def test_what_is_no_photograph_is_left_out_with_a_sentence(tmp_path, caplog, content, reason):
+    Image.new("RGB", (20, 10)).save(tmp_path / "good.png")
+    (tmp_path / "bad.jpg").write_bytes(content)
+
+    with caplog.at_level(logging.WARNING):
+        packed_one(tmp_path)
+
+    bad = tmp_path / "bad.jpg"
+    assert caplog.messages == [f"left out: {bad}: not a readable photograph ({reason})"]
+
+
+def test_a_huge_photograph_is_left_out_unread(tmp_path, caplog):
+    Image.new("RGB", (20, 10)).save(tmp_path / "good.png")
+    (tmp_path / "huge.png").write_bytes(png_of_size(12_000, 10_000))
+
+    with caplog.at_level(logging.WARNING):
+        packed_one(tmp_path)
+
+    assert "huge.png: 12000x10000 pixels are too many; at most 80000000" in caplog.text
+
+
+def png_of_size(width, height):
+    """Write the beginning of a PNG of this size, and nothing else."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        for chunk in (header, b"IDAT", b"IEND")
+    )
+
+
+@pytest.mark.parametrize("suffix", ["JPEG", "PNG", "WEBP", "BMP"])
+def test_damaged_photographs_are_left_out_or_read_and_nothing_else_happens(
+    tmp_path, suffix, rng, caplog
+):
+    Image.new("RGB", (20, 10)).save(tmp_path / "a good one.png")
+    whole = io.BytesIO()
+    pixels = rng.integers(0, 256, size=(20, 30, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(whole, suffix)
+    for number in range(60):
+        damaged = bytearray(whole.getvalue())
+        for place in rng.integers(0, min(len(damaged), 300), size=3):
+            damaged[place] = rng.integers(0, 256)
+        (tmp_path / f"{number}.jpg").write_bytes(damaged[: rng.integers(1, len(damaged) + 1)])
+
+    packed = pack_photos(find_photos(tmp_path), short_px=32, file=tmp_path / "packed")
+
+    assert len(packed) + len(caplog.messages) == 61
+
+
+def test_a_full_disk_is_named(folder):
+    with pytest.raises(SetupError, match=r"gone/packed: the photographs cannot be packed"):
+        pack_photos(find_photos(folder), short_px=32, file=folder / "gone" / "packed")
