@@ -94,7 +94,9 @@ def test_a_blurred_frame_is_cut_off(is_upright):
     sharp = footage(4, 6)
     blurred = np.stack(
         [
-            np.asarray(Image.fromarray(frame).resize((5, 4), Image.BOX).resize((320, 240)))
+            np.asarray(
+                Image.fromarray(frame).resize((5, 4), Image.Resampling.BOX).resize((320, 240))
+            )
             for frame in footage(4, 7)
         ]
     )
@@ -126,9 +128,10 @@ def test_a_flat_picture_has_no_borders(level):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_stack_is_taken_apart_at_its_seam(seam_px, is_upright, seed):
     frames, other = footage(4, seed), footage(4, seed + 20)
-    part = (slice(None), slice(None), slice(seam_px, None))
-    part = part if is_upright else (slice(None), slice(seam_px, None))
-    frames[part] = other[part]
+    if is_upright:
+        frames[:, :, seam_px:] = other[:, :, seam_px:]
+    else:
+        frames[:, seam_px:] = other[:, seam_px:]
 
     seam = layout_of(frames).seam
 
