@@ -67,7 +67,7 @@ def row(name: str, fit: Fit, disc: DiscLikeSet, scores: NDArray[np.float32]) -> 
     metrics = [measured[each] for each in ("micro_ap", "recall_at_p90", "accuracy_at_1")]
     offset = "" if fit.score_norm is None else f"{fit.score_norm.offset:.3f}"
     profile = fit.profile(bundled_card().profile)
-    evidence, hit = stranger_quantiles(disc, scores, (0.99, 0.9995))
+    evidence, hit = stranger_quantiles(disc, scores, (0.995, 0.9995))
     cells = [name, *(f"{each:.3f}" for each in metrics), offset]
     cells += [
         f"{profile.min_similarity:.3f}, {profile.hit_floor:.3f}",

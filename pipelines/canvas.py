@@ -72,6 +72,6 @@ def _filled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Cut the picture to the shape of the box and fill the box with it."""
     factor = max(size[0] / picture.width, size[1] / picture.height)
     wide, high = size[0] / factor, size[1] / factor
-    left, top = (picture.width - wide) / 2, (picture.height - high) / 2
-    box = (left, top, left + wide, top + high)
+    left, top = max(0.0, picture.width - wide) / 2, max(0.0, picture.height - high) / 2
+    box = (left, top, min(left + wide, picture.width), min(top + high, picture.height))
     return picture.convert("RGB").resize(size, Image.Resampling.BILINEAR, box=box)

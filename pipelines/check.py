@@ -179,7 +179,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--min-score",
         type=float,
         metavar="S",
-        help="report matches from this score on; -inf reports all (default: the index's own)",
+        help="report matches from this score on (default: the index's own); --min-score=-inf: all",
     )
     parser.add_argument(
         "--views",

@@ -43,6 +43,8 @@ def main(argv: Sequence[str]) -> int:
     outcome = console.Outcome()
     files = [path for path in arguments.paths if path.suffix == ".npz"]
     media = [path for path in arguments.paths if path.suffix != ".npz"]
+    if arguments.weights is not None and not media:
+        raise SetupError("--weights: nothing is left to describe in descriptor files")
     if media and arguments.out is not None and _is_among(arguments.out / FILE_NAME, files):
         raise SetupError(f"{arguments.out / FILE_NAME}: is read, and would be written over")
     with _folder(arguments.out) as kept, tempfile.TemporaryDirectory(prefix="vcd-") as scratch:

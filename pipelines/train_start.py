@@ -119,13 +119,21 @@ def _pack(settings: TrainingSettings, cache: Path) -> list[tuple[PackedPhotos, P
     every = settings.holdout_every
     held_out = [path for path in found if is_held_out(path.name, every=every)]
     training = [path for path in found if not is_held_out(path.name, every=every)]
-    if len(held_out) < 2:
-        raise SetupError(f"{settings.photos}: {len(found)} photographs are too few to hold any out")
+    _refuse_too_few(settings.photos, len(training), len(held_out))
     packed = []
     for paths, file in ((training, cache / "training"), (held_out, cache / "held_out")):
         photos = pack_photos(paths, short_px=settings.store_px, file=file)
         packed.append((replace(photos, levels=np.empty(0, dtype=np.uint8)), file))
+    _refuse_too_few(settings.photos, *(len(plan) for plan, _ in packed))
     return packed
+
+
+def _refuse_too_few(folder: str, num_training: int, num_held_out: int) -> None:
+    if min(num_training, num_held_out) < 2:
+        raise SetupError(
+            f"{folder}: wanted at least 2 readable photographs to train on and 2 to measure with, "
+            f"got {num_training} and {num_held_out}"
+        )
 
 
 def without_near_duplicates(photos: PackedPhotos, settings: TrainingSettings) -> PackedPhotos:

@@ -122,7 +122,7 @@ def test_a_measured_threshold_is_used_and_said_until_something_else_changes(
     vcd: Run, uploads: Path, mine: Path, tmp_path: Path
 ) -> None:
     before, said = checked(vcd, uploads, mine)
-    assert "at 0.44: expected precision not measured" in said
+    assert "at 0.45: expected precision not measured" in said
     info = read_info(mine)
     calibration = replace(
         CALIBRATION,

@@ -106,6 +106,8 @@ def test_the_pages_answer_and_show_every_metric_of_the_operators_page(world: Wor
     }
 
     livez, readyz = world.worker.page("/livez"), world.worker.page("/readyz")
+    # What waits is looked up now and then, on a busy machine later than the first reports.
+    until(lambda: "\nvcd_lag_records{" in world.worker.page("/metrics")[1], "the lag is known")
     _, shown = world.worker.page("/metrics")
 
     assert (livez, readyz) == ((200, "ok\n"), (200, "ok\n"))

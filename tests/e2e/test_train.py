@@ -125,7 +125,7 @@ def test_one_photograph_is_too_few(tmp_path, capsys):
     code = main(["train", "--config", "configs/smoke.toml", "--photos", str(tmp_path)])
 
     assert code == 1
-    assert "1 photographs are too few" in capsys.readouterr().err
+    assert "2 to measure with, got 1 and 0" in capsys.readouterr().err
 
 
 def test_a_recipe_must_be_given(capsys):

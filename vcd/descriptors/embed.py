@@ -218,6 +218,7 @@ class _Desk:
         video.mirror_is_tried = True
         self._queue.describe_all()
         if video.chooser is not None and not video.track.mirror_is_of_use:
+            video.track.is_mirror_given_up = True
             video.chooser.skip_mirrored()
 
     def _put(self, video: _Open, parts: Sequence[tuple[Row, Pixels]]) -> None:

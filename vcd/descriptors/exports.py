@@ -101,7 +101,7 @@ def write_export(
     """
     written_as = _format(to)
     if not path.name.endswith(written_as.suffix):
-        raise SetupError(f"{path}: the name of a {to} export ends in {written_as.suffix}")
+        raise SetupError(f"{path}: an export to {to} has a name that ends in {written_as.suffix}")
     size_px = _frozen_size_px(label, to, fixed_size=fixed_size)
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".vcd-") as folder:

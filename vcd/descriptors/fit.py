@@ -30,7 +30,7 @@ _MAX_MEASURED_ROWS = 2048
 _MIN_MEASURED_VIDEOS = 200
 """Fewer videos make fewer than 40,000 pairs of rows, of which 20 lie above the higher floor."""
 
-_FLOOR_SHARES = (0.99, 0.9995)
+_FLOOR_SHARES = (0.995, 0.9995)
 """Shares of the scores of different videos below ``min_similarity`` and ``hit_floor``:
 docs/design/thresholds.md."""
 

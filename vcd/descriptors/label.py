@@ -39,7 +39,7 @@ class Label:
     """What a weights file says of itself.
 
     Attributes:
-        name: what the descriptor space is called.
+        name: what the descriptor space is called; an export is named after it, so no path.
         trunk: name in `TRUNKS`.
         dim: length of a descriptor.
         preprocessing: what a frame must go through, as ``skew_160``; None where nobody said.
@@ -59,7 +59,7 @@ class Label:
     commit: str | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.name) <= _MAX_NAME or not self.name.isprintable():
+        if not 0 < len(self.name) <= _MAX_NAME or not self.name.isprintable() or "/" in self.name:
             raise ValueError(f"not a name of weights: {self.name!r}")
         if not _DIGEST.fullmatch(self.digest):
             raise ValueError(f"wanted the digest of the parameters, got {self.digest!r}")

@@ -49,11 +49,14 @@ class Track:
         video_id: whose.
         examination: the last word of the decoder; None while frames may still come.
         newest: of each view, the delivery that was asked for last.
+        is_mirror_given_up: whether mirrored frames are left out; those of a video that ended
+            before that was tried are described already, and stay.
     """
 
     video_id: str
     examination: Examination | None = None
     newest: "dict[View, Delivery]" = field(default_factory=dict)
+    is_mirror_given_up: bool = False
     _timelines: list[Timeline] = field(default_factory=list)
     _num_frames: int = 0
     _num_missing: int = 0
@@ -157,7 +160,7 @@ class Track:
 
     def _kept(self, max_similarity: float) -> Iterator[tuple[Row, NDArray[np.float32]]]:
         ordered = sorted(self._rows, key=lambda each: each[0].block)
-        if not self.mirror_is_of_use:
+        if self.is_mirror_given_up:
             ordered = [each for each in ordered if each[0].cut.view is not View.MIRRORED]
         for (view, _), group in groupby(ordered, key=lambda each: each[0].block):
             rows = list(group)

@@ -4,8 +4,10 @@ A file is written beside the old one, brought to the disk and then renamed over 
 checkpoint is a program: plain tensors, numbers and text, read with ``weights_only=True``.
 """
 
+import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
@@ -19,6 +21,7 @@ from vcd.training.settings import TrainingSettings
 __all__ = [
     "Checkpoint",
     "load_checkpoint",
+    "photos_text",
     "recipe_text",
     "refuse_other_recipe",
     "save_checkpoint",
@@ -31,6 +34,7 @@ class Checkpoint(TypedDict):
     Attributes:
         step: how many steps are done.
         settings: the recipe, as `recipe_text`.
+        photos: what is trained on, as `photos_text`; not there in files of before.
         network: the weights.
         average: their running average, which is what is measured and shipped.
         optimizer: its state.
@@ -38,13 +42,14 @@ class Checkpoint(TypedDict):
         bank_photo: what each of them shows.
         best_micro_ap: of the best epoch so far.
         num_epochs_without_better: since the best one.
-        sums: metrics summed over the steps of the epoch that is not over yet.
+        sums: metrics summed over the steps of the epoch that is not over yet, and ``num_steps``.
         metrics: of the last epoch; empty before the first.
         commit: of the code that wrote it; not there where nobody knows.
     """
 
     step: int
     settings: str
+    photos: NotRequired[str]
     network: dict[str, Tensor]
     average: dict[str, Tensor]
     optimizer: dict[str, object]
@@ -108,6 +113,15 @@ def recipe_text(settings: TrainingSettings) -> str:
         settings, photos="", start_from="", num_loaders=0, device="auto", patience_epochs=None
     )
     return json.dumps(asdict(plain), sort_keys=True)
+
+
+def photos_text(names: Sequence[str]) -> str:
+    """Say how many photographs there are, and which, by their file names in order.
+
+    The numbers of photographs decide batches and bank, so a run needs the same ones to go on.
+    """
+    digest = hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()
+    return f"{len(names)} photographs (names {digest[:12]})"
 
 
 def refuse_other_recipe(checkpoint: Checkpoint, settings: TrainingSettings, file: Path) -> None:

@@ -94,7 +94,7 @@ def find_photos(folder: Path) -> list[Path]:
 
 def is_held_out(name: str, *, every: int) -> bool:
     """Say whether the photograph of this file name is kept for measuring: one in ``every`` is."""
-    digest = hashlib.sha256(name.encode()).digest()
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") % every == 0
 
 

@@ -23,7 +23,7 @@ from torch import nn
 
 from vcd.core.errors import SetupError
 from vcd.training.batches import Batch, load_batches, size_at
-from vcd.training.checkpoint import load_checkpoint, save_checkpoint
+from vcd.training.checkpoint import load_checkpoint, photos_text, save_checkpoint
 from vcd.training.data import PackedPhotos
 from vcd.training.metrics import append_metrics, keep_metrics_until
 from vcd.training.optimizer import average_into, learning_rate_at
@@ -121,14 +121,14 @@ def train(
     Raises:
         InputError: loss or gradient is no number; the step and the photographs are named.
         SetupError: fewer than two photographs, a batch that the processes cannot share, a run is
-            already there, the one to resume was made with other settings, or nothing can be
-            written.
+            already there, the one to resume was made with other settings or photographs, or
+            nothing can be written.
     """
     if len(photos) < 2:
         raise SetupError(f"training compares photographs and needs at least 2, got {len(photos)}")
     _refuse_uneven_shares(len(photos), settings)
     run = begin_run(build, settings)
-    run.commit = watch.commit
+    run.photos, run.commit = photos_text(photos.names), watch.commit
     last = folder / "last.pt"
     if resume:
         restore_run(run, load_checkpoint(last), last)
@@ -160,15 +160,15 @@ def _threads(count: int) -> Iterator[None]:
 
 def _open_folder(run: Run, folder: Path, *, resume: bool) -> None:
     """Refuse to overwrite a run, and find out now whether a checkpoint can be written."""
-    last = folder / "last.pt"
-    if not resume and last.exists() and load_checkpoint(last)["step"] > 0:
+    last, best = folder / "last.pt", folder / "best.pt"
+    if not resume and (load_checkpoint(last)["step"] > 0 if last.exists() else best.exists()):
         raise SetupError(f"there is a run in {folder} already; resume it or choose another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SetupError(f"{folder}: no folder can be made there ({error.strerror})") from error
     if not resume:
-        (folder / "best.pt").unlink(missing_ok=True)
+        best.unlink(missing_ok=True)
         save_checkpoint(checkpoint_of(run), last)
     keep_metrics_until(folder, run.step)
 
@@ -182,7 +182,7 @@ def _run_steps(
     clock = _Clock()
     while run.step < run.settings.steps and not run.is_stale():
         taken = _train_step(run, batches, photos.names, clock)
-        for name, value in taken.items():
+        for name, value in (taken | {"num_steps": 1.0}).items():
             run.sums[name] = run.sums.get(name, 0.0) + value
         run.step += 1
         watch.advance(f"loss {taken['loss']:.3f}")
@@ -245,7 +245,7 @@ def _chance_of_step(seed: int, step: int) -> int:
 
 def _close_epoch(run: Run, clock: _Clock, folder: Path, measure: Measure) -> None:
     """Measure the average, write it down and, if it is the best so far, keep it as such."""
-    num_steps = (run.step - 1) % run.settings.steps_per_epoch + 1
+    num_steps = run.sums.pop("num_steps")
     metrics = {name: value / num_steps for name, value in run.sums.items()} | clock.rates()
     metrics |= first_does(lambda: _measured(run, measure))
     is_best = metrics["micro_ap"] > run.best_micro_ap

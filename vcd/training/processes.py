@@ -28,8 +28,9 @@ __all__ = [
 
 T = TypeVar("T")
 
-_PATIENCE = timedelta(minutes=60)
-"""How long the others wait for process 0 to measure and save before they give up."""
+_PATIENCE = timedelta(hours=24)
+"""How long the others wait for one that decodes (a million photographs take hours), measures or
+saves before they give up."""
 
 
 @contextmanager

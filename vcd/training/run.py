@@ -30,8 +30,9 @@ class Run:
         step: how many steps are done.
         best_micro_ap: of the best epoch so far.
         num_epochs_without_better: since the best one.
-        sums: metrics summed over the steps of the epoch that is not over yet.
+        sums: metrics summed over the steps of the epoch that is not over yet, and ``num_steps``.
         metrics: of the last epoch; empty before the first.
+        photos: what is trained on, from `vcd.training.checkpoint.photos_text`.
         commit: of the code, for the checkpoints; None where nobody knows.
     """
 
@@ -45,6 +46,7 @@ class Run:
     num_epochs_without_better: int = 0
     sums: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    photos: str = ""
     commit: str | None = None
 
     def is_at_epoch_end(self) -> bool:
@@ -88,9 +90,13 @@ def restore_run(run: Run, checkpoint: Checkpoint, file: Path) -> None:
         file: where it came from, for the error.
 
     Raises:
-        SetupError: it is of another recipe, or of another network than `begin_run` has made.
+        SetupError: it is of another recipe, of other photographs, or of another network than
+            `begin_run` has made.
     """
     refuse_other_recipe(checkpoint, run.settings, file)
+    photos = checkpoint.get("photos", run.photos)
+    if photos != run.photos:
+        raise SetupError(f"{file} was made with {photos}, got {run.photos}")
     device = next(run.network.parameters()).device
     try:
         run.network.load_state_dict(checkpoint["network"])
@@ -109,6 +115,7 @@ def checkpoint_of(run: Run) -> Checkpoint:
     checkpoint = Checkpoint(
         step=run.step,
         settings=recipe_text(run.settings),
+        photos=run.photos,
         network=run.network.state_dict(),
         average=run.average,
         optimizer=run.optimizer.state_dict(),

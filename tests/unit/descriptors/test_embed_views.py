@@ -255,3 +255,9 @@ def test_a_view_that_cannot_be_described_refuses_the_video(describer, monkeypatc
     assert isinstance(examination, Examination)
     assert examination.reason == "undescribable"
     assert len(found) == 0
+
+
+def test_a_still_keeps_its_mirrored_rows_whatever_the_weights_see(describer):
+    found = described(describer, events_of("a", footage(4, 1)))["a"]
+
+    assert set(found.view.tolist()) == {0, 1}

@@ -115,7 +115,7 @@ def test_a_network_that_cannot_be_exported_is_named(tmp_path):
 
 @pytest.mark.parametrize("to", EXPORT_FORMATS)
 def test_a_name_that_says_another_format_is_refused(to, network, tmp_path):
-    with pytest.raises(SetupError, match=rf"the name of a {to} export ends in \."):
+    with pytest.raises(SetupError, match=rf"an export to {to} has a name that ends in \."):
         write_export(network, LABEL, tmp_path / "t.bin", to=to)
 
 

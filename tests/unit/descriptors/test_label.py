@@ -56,6 +56,7 @@ def test_a_label_that_lacks_something_says_what():
     [
         ("name", ""),
         ("name", "a\x1b[31m"),
+        ("name", "../a"),
         ("dim", "many"),
         ("dim", "0"),
         ("digest", "A" * 64),

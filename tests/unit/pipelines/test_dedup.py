@@ -386,6 +386,13 @@ def test_a_threshold_out_of_range_is_misuse(threshold, tmp_path, capsys):
     assert "--threshold wants a similarity in (0, 1]" in capsys.readouterr().err
 
 
+def test_weights_for_descriptors_that_are_there_are_refused(tmp_path):
+    path = _file(tmp_path / "d.npz", [_image("a", 0)])
+
+    with pytest.raises(SetupError, match="--weights: nothing is left to describe"):
+        main([str(path), "--threshold", "0.9", "--weights", "mine.onnx"])
+
+
 def test_a_file_that_is_read_is_not_written_over(tmp_path):
     path = _file(tmp_path / "descriptors.npz", [_image("a", 0)])
     write_facts(path, _facts(a={}))

@@ -17,7 +17,7 @@ from pipelines.train_start import (
 )
 from tests.house.house import ROOT
 from vcd.core.errors import SetupError
-from vcd.training.data import PackedPhotos
+from vcd.training.data import PackedPhotos, is_held_out
 from vcd.training.settings import (
     AugmentSettings,
     LossSettings,
@@ -51,7 +51,7 @@ def published(edits, *, steps_per_epoch=244, mixup=0.0, trunk="resnet50", dim=51
         sizes_px=(224,),
         size_steps=(0,),
         input_px=288,
-        store_px=256,
+        store_px=288,
         holdout_every=1000,
         bf16=False,
         num_loaders=10,
@@ -208,6 +208,37 @@ def test_photographs_are_decoded_into_a_file_that_leaves_nothing_behind(
     assert len(training) + len(held_out) == 8
     assert training[0].shape == (6, 8, 3)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("num_training", [0, 1])
+def test_photographs_that_are_nearly_all_held_out_are_too_few(tmp_path, num_training):
+    wanted = [True] * 3 + [False] * num_training
+    write_photos(tmp_path, wanted)
+
+    with pytest.raises(SetupError, match=f"to measure with, got {num_training} and 3$"):
+        load_photos(replace(SMALL, photos=str(tmp_path), holdout_every=2))
+
+
+def test_held_out_photographs_that_cannot_be_read_do_not_count(tmp_path):
+    held_out = write_photos(tmp_path, [True, True, False, False])[0]
+    held_out.write_bytes(b"no picture")
+
+    with pytest.raises(SetupError, match=r"2 to measure with, got 2 and 1$"):
+        load_photos(replace(SMALL, photos=str(tmp_path), holdout_every=2))
+
+
+def write_photos(folder, are_held_out):
+    """Write photographs whose names are held out or not, one in two, as asked."""
+    from PIL import Image
+
+    files, number = [], 0
+    for is_wanted in are_held_out:
+        while is_held_out(f"photo{number}.png", every=2) != is_wanted:
+            number += 1
+        files.append(folder / f"photo{number}.png")
+        Image.new("RGB", (8, 6), (number, 0, 0)).save(files[-1])
+        number += 1
+    return files
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import io
 import logging
+import os
 import struct
 import zlib
 
@@ -92,6 +93,12 @@ def test_about_one_name_in_six_is_held_out_and_always_the_same():
 
     assert 850 < len(held_out) < 1150
     assert held_out == [name for name in names if is_held_out(name, every=6)]
+
+
+def test_a_name_that_is_no_text_is_held_out_or_not_like_any_other():
+    names = [os.fsdecode(b"photo\xff" + bytes([65 + number])) for number in range(26)]
+
+    assert 0 < sum(is_held_out(name, every=2) for name in names) < 26
 
 
 def test_what_is_read_as_held_out_is_not_trained_on(folder):

@@ -355,6 +355,16 @@ def test_a_run_is_not_overwritten(whole):
         trained(whole)
 
 
+def test_the_best_weights_of_a_run_are_kept_though_its_last_checkpoint_is_gone(tmp_path):
+    trained(tmp_path)
+    (tmp_path / "last.pt").unlink()
+
+    with pytest.raises(SetupError, match="there is a run in"):
+        trained(tmp_path)
+
+    assert (tmp_path / "best.pt").exists()
+
+
 def test_a_run_that_has_done_no_step_may_be_begun_again(tmp_path):
     with pytest.raises(InputError):
         trained(tmp_path, build=NotANumber, photos=photographs(4))
@@ -383,12 +393,32 @@ def test_where_photographs_lie_and_who_loads_them_may_change(whole):
     assert trained(whole, settings=moved, resume=True).cause == "complete"
 
 
+def test_a_run_goes_on_with_its_own_photographs_only(whole):
+    one_more, renamed = photographs(10), replace(photographs(9), names=tuple("abcdefghi"))
+
+    for photos in (one_more, renamed):
+        with pytest.raises(SetupError, match=r"last\.pt was made with 9 photographs .*, got "):
+            trained(whole, photos=photos, resume=True)
+
+
 def test_a_run_made_longer_before_its_rate_falls_is_the_longer_run(whole, tmp_path):
     with pytest.raises(KillError):
         trained(tmp_path, settings=replace(SETTINGS, steps=4), measure=die_in_epoch(2))
     trained(tmp_path, resume=True)
 
     assert same_tensors(last_of(whole)["average"], last_of(tmp_path)["average"])
+
+
+def test_an_epoch_that_was_cut_short_counts_its_own_steps_when_the_run_is_made_longer(tmp_path):
+    flat = replace(SETTINGS, optimizer=replace(SETTINGS.optimizer, decay_steps=0))
+    notes: list[str] = []
+    trained(tmp_path, settings=replace(flat, steps=3))
+
+    trained(tmp_path, settings=flat, resume=True, advance=notes.append)
+
+    of_fourth_step = float(notes[0].removeprefix("loss "))
+    line = next(line for line in lines_of(tmp_path) if line["step"] == 4)
+    assert line["loss"] == pytest.approx(of_fourth_step, abs=1e-3)
 
 
 def test_a_run_whose_rate_has_fallen_is_not_made_longer(tmp_path):
