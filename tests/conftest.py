@@ -1,7 +1,9 @@
 """What every test can ask for: seeded randomness, a broker, and skips that are declared."""
 
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,6 +49,26 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Broker]"
 @pytest.fixture(scope="session")
 def kafka_address(kafka_broker: "Broker") -> str:
     return kafka_broker.address
+
+
+@pytest.fixture
+def mount_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Give a disk of its own of the size asked for, as ``1m``; only root may mount one."""
+    folder = tmp_path / "disk"
+
+    def mount(size: str) -> Path:
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no disk can be mounted here: {error}")
+        return folder
+
+    yield mount
+    if folder.is_mount():
+        command = ["umount", "--lazy", str(folder)]
+        subprocess.run(command, check=True, capture_output=True)
 
 
 def _required() -> frozenset[str]:

@@ -1,9 +1,8 @@
 """The disk under a SQLite log is full while a worker runs, and then there is room again."""
 
 import signal
-import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,18 +17,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own, of 8 MB; only root may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no disk can be mounted here: {error}")
-    yield folder
-    command = ["umount", "--lazy", str(folder)]
-    subprocess.run(command, check=True, capture_output=True)
+def disk(mount_disk: Callable[[str], Path]) -> Path:
+    return mount_disk("8m")
 
 
 @pytest.fixture

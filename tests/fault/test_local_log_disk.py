@@ -87,18 +87,8 @@ def test_a_file_that_may_not_grow_refuses_records_until_it_may(tmp_path):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A disk of its own, of 4 MB; only root may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no disk can be mounted here: {error}")
-    yield folder
-    command = ["umount", str(folder)]
-    subprocess.run(command, check=True, capture_output=True)
+def small_disk(mount_disk):
+    return mount_disk("4m")
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@ from importlib import resources
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from vcd.core.errors import SetupError
 from vcd.training.batches import load_batches, make_batch, ramped, size_at
@@ -20,21 +19,6 @@ RECIPES = ["copies", "strong_blur", "advanced", "advanced_video"]
 def with_recipe(recipe, *, mixup=0.0, **changes):
     augment = AugmentSettings(recipe=recipe, mixup_probability=mixup)
     return replace(SETTINGS, augment=augment, **changes)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    rng = np.random.default_rng(0)
-    for number in range(9):
-        pixels = rng.integers(0, 256, size=(40, 60, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / f"photo{number}.png")
-    return tmp_path
-
-
-@pytest.fixture
-def photos(folder, tmp_path_factory):
-    packed = tmp_path_factory.mktemp("cache") / "packed"
-    return pack_photos(find_photos(folder), short_px=32, file=packed)
 
 
 def test_a_batch_is_a_function_of_its_step(photos):
