@@ -26,6 +26,7 @@ from vcd.descriptors.settings import (
     ViewSettings,
 )
 from vcd.evaluation.settings import MatchSettings, SynthSettings
+from vcd.evidence.settings import EvidenceSettings
 from vcd.media.settings import FetchSettings, MediaSettings
 from vcd.search.settings import SearchSettings
 from vcd.settings_tables import flattened, refuse_unknown, valid_settings
@@ -74,6 +75,9 @@ class Settings:
     synth: SynthSettings = field(default_factory=SynthSettings)
     """What `vcd synth` makes of a user's own videos."""
 
+    evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
+    """What is kept for somebody who wants to see why."""
+
     stream: StreamSettings = field(default_factory=StreamSettings)
     """How a worker shares, holds, retries and gives up uploads."""
 
@@ -88,6 +92,7 @@ KEYS_WITHOUT_EFFECT = frozenset(
         "describe.device",
         "describe.num_threads",
         "describe.weights",
+        "evidence",
         "fetch",
         "fit",
         "kafka",

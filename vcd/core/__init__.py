@@ -18,6 +18,7 @@ from vcd.core.codec import (
     report_to_document,
 )
 from vcd.core.errors import InputError, SetupError, TransientError, VcdError
+from vcd.core.evidence import FramePair, Hint, MatchEvidence, TimeLine
 from vcd.core.findings import (
     FrameHits,
     Match,
@@ -50,10 +51,13 @@ __all__ = [
     "Examination",
     "FrameBatch",
     "FrameHits",
+    "FramePair",
+    "Hint",
     "Index",
     "InputError",
     "Interval",
     "Match",
+    "MatchEvidence",
     "MatchReport",
     "PairCandidate",
     "PairTally",
@@ -61,6 +65,7 @@ __all__ = [
     "ScoredBox",
     "SetupError",
     "Skipped",
+    "TimeLine",
     "Timeline",
     "TransientError",
     "VcdError",

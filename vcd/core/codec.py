@@ -12,12 +12,21 @@ A reader ignores keys it does not know and refuses a version it does not know.
 import csv
 import io
 import json
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vcd.core.errors import InputError
-from vcd.core.findings import Match, MatchReport, Rejection
+from vcd.core.finding_documents import (
+    interval_from_document,
+    interval_to_document,
+    json_number,
+    match_from_document,
+    match_to_document,
+    rejection_from_document,
+    rejection_to_document,
+    text_of,
+)
+from vcd.core.findings import Match, MatchReport
 from vcd.core.records import DescriptorSpace, Skipped
 from vcd.core.timeline import Interval
 
@@ -88,11 +97,11 @@ def report_to_document(report: MatchReport) -> dict[str, Any]:
         "schema_version": report.schema_version,
         "query_id": report.query_id,
         "query_sha256": report.query_sha256,
-        "matches": [_match_to_document(match) for match in report.matches],
-        "rejected": [_rejection_to_document(rejection) for rejection in report.rejected],
-        "examined": [_interval_to_document(interval) for interval in report.examined],
+        "matches": [match_to_document(match) for match in report.matches],
+        "rejected": [rejection_to_document(rejection) for rejection in report.rejected],
+        "examined": [interval_to_document(interval) for interval in report.examined],
         "skipped": [
-            {**_interval_to_document(skipped.interval), "reason": skipped.reason}
+            {**interval_to_document(skipped.interval), "reason": skipped.reason}
             for skipped in report.skipped
         ],
         "refused": report.refused,
@@ -165,27 +174,27 @@ def _report_from(document: Mapping[str, Any]) -> MatchReport:
     space = document["space"]
     return MatchReport(
         schema_version=REPORT_SCHEMA_VERSION,
-        query_id=_text(document["query_id"]),
+        query_id=text_of(document["query_id"]),
         query_sha256=_text_or_none(document["query_sha256"]),
-        matches=tuple(map(_match_from_document, document["matches"])),
-        rejected=tuple(map(_rejection_from_document, document["rejected"])),
-        examined=tuple(map(_interval_from_document, document["examined"])),
+        matches=tuple(map(match_from_document, document["matches"])),
+        rejected=tuple(map(rejection_from_document, document["rejected"])),
+        examined=tuple(map(interval_from_document, document["examined"])),
         skipped=tuple(map(_skipped_from_document, document["skipped"])),
         refused=_text_or_none(document["refused"]),
         decoder=_text_or_none(document["decoder"]),
         num_refs=int(document["num_refs"]),
-        index_version=_text(document["index_version"]),
+        index_version=text_of(document["index_version"]),
         space=DescriptorSpace(
-            name=_text(space["name"]),
+            name=text_of(space["name"]),
             dim=int(space["dim"]),
-            fingerprint=_text(space["fingerprint"]),
+            fingerprint=text_of(space["fingerprint"]),
         ),
-        settings_digest=_text(document["settings_digest"]),
+        settings_digest=text_of(document["settings_digest"]),
         num_pairs_over_cap=int(document["num_pairs_over_cap"]),
         num_matches_left_out=int(document.get("num_matches_left_out", 0)),
         num_stretches_left_out=int(document.get("num_stretches_left_out", 0)),
         elapsed_s={
-            _text(stage): float(spent) for stage, spent in document.get("elapsed_s", {}).items()
+            text_of(stage): float(spent) for stage, spent in document.get("elapsed_s", {}).items()
         },
     )
 
@@ -199,26 +208,6 @@ def _left_out(report: MatchReport) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _match_to_document(match: Match) -> dict[str, Any]:
-    return {
-        "query_id": match.query_id,
-        "ref_id": match.ref_id,
-        "query": _interval_to_document(match.query),
-        "ref": _interval_to_document(match.ref),
-        "score": float(match.score),
-    }
-
-
-def _match_from_document(document: Mapping[str, Any]) -> Match:
-    return Match(
-        query_id=_text(document["query_id"]),
-        ref_id=_text(document["ref_id"]),
-        query=_interval_from_document(document["query"]),
-        ref=_interval_from_document(document["ref"]),
-        score=float(document["score"]),
-    )
-
-
 def _match_from_row(row: Mapping[str, str]) -> Match:
     return Match(
         query_id=row["query_id"],
@@ -229,38 +218,8 @@ def _match_from_row(row: Mapping[str, str]) -> Match:
     )
 
 
-def _rejection_to_document(rejection: Rejection) -> dict[str, Any]:
-    return {
-        "query_id": rejection.query_id,
-        "ref_id": rejection.ref_id,
-        "rule": rejection.rule,
-        "score": json_number(rejection.score),
-        "value": json_number(rejection.value),
-        "limit": json_number(rejection.limit),
-    }
-
-
-def _rejection_from_document(document: Mapping[str, Any]) -> Rejection:
-    return Rejection(
-        query_id=_text(document["query_id"]),
-        ref_id=_text(document["ref_id"]),
-        rule=_text(document["rule"]),
-        score=float(document["score"]),
-        value=float(document["value"]),
-        limit=float(document["limit"]),
-    )
-
-
-def _interval_to_document(interval: Interval) -> dict[str, float]:
-    return {"start_s": float(interval.start_s), "end_s": float(interval.end_s)}
-
-
-def _interval_from_document(document: Mapping[str, Any]) -> Interval:
-    return Interval(float(document["start_s"]), float(document["end_s"]))
-
-
 def _skipped_from_document(document: Mapping[str, Any]) -> Skipped:
-    return Skipped(interval=_interval_from_document(document), reason=_text(document["reason"]))
+    return Skipped(interval=interval_from_document(document), reason=text_of(document["reason"]))
 
 
 def csv_name(name: str) -> str:
@@ -271,19 +230,8 @@ def csv_name(name: str) -> str:
     return f'"{doubled}"'
 
 
-def json_number(value: float) -> float | str:
-    """A limit may be infinite, and JSON has no infinity: it is written as ``"inf"``."""
-    return float(value) if math.isfinite(value) else str(float(value))
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"wanted text, got {_kind(value)}")
-    return value
-
-
 def _text_or_none(value: object) -> str | None:
-    return None if value is None else _text(value)
+    return None if value is None else text_of(value)
 
 
 def _kind(value: object) -> str:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from vcd.core.evidence import MatchEvidence
 from vcd.core.records import DescriptorSpace, Skipped, read_only
 from vcd.core.timeline import Interval
 
@@ -111,6 +112,7 @@ class Match:
         query: the stretch on the query's clock.
         ref: the stretch on the reference's clock.
         score: higher is surer; one threshold serves all pairs.
+        evidence: why; None where nobody asked for it.
     """
 
     query_id: str
@@ -118,6 +120,7 @@ class Match:
     query: Interval
     ref: Interval
     score: float
+    evidence: MatchEvidence | None = None
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.score):
@@ -135,6 +138,8 @@ class Rejection:
         rule: name of the rule, as in ``docs/glossary.md``.
         value: what was found.
         limit: what the rule asks for.
+        query: the stretch of the query; None where the rule stopped the pair before alignment.
+        ref: the stretch of the reference, there when that of the query is.
     """
 
     query_id: str
@@ -143,13 +148,20 @@ class Rejection:
     rule: str
     value: float
     limit: float
+    query: Interval | None = None
+    ref: Interval | None = None
+
+    def __post_init__(self) -> None:
+        if (self.query is None) != (self.ref is None):
+            raise ValueError(f"{self.query_id} / {self.ref_id}: a stretch of one video only")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchReport:
     """What is said of one query.
 
-    Two reports with equal ``identity`` are equal to the byte, but for ``elapsed_s``.
+    Two reports with equal ``identity`` are equal to the byte, but for ``elapsed_s`` and for the
+    evidence of matches, which is there when it was asked for.
 
     Attributes:
         query_id: the video asked about.
