@@ -99,7 +99,7 @@ def million(num_rows: int, work: Path) -> dict[str, object]:
     del drawn
     features = np.asarray(np.memmap(path, dtype=np.float32, mode="r", shape=(num_rows, DIM)))
     began_s, cpu_s, before = time.perf_counter(), time.process_time(), memory_mb()
-    forest, num_links = strongest_forest(all_links(features, THRESHOLD), num_rows)
+    forest, num_links = strongest_forest(all_links(features, THRESHOLD).links, num_rows)
     clusters = clusters_of(forest, num_rows)
     elapsed_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
     label = np.arange(num_rows)

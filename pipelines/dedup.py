@@ -22,7 +22,7 @@ from pipelines.results import checkout_commit
 from vcd.config import Settings, load_settings
 from vcd.core import DescriptorSpace, SetupError
 from vcd.core.codec import json_number
-from vcd.descriptors import BUNDLED_NAME, PUBLISHED, SpaceProfile, bundled_card
+from vcd.descriptors import SpaceProfile, measured_profile
 from vcd.media import DecodePool
 
 __all__ = ["main"]
@@ -88,7 +88,7 @@ def _threshold(asked: float | None, space: DescriptorSpace) -> float:
     """
     if asked is not None:
         return asked
-    profile = _profile(space)
+    profile = measured_profile(space)
     if profile is None:
         raise SetupError(
             f"wanted --threshold: which similarity makes a near-duplicate in the space "
@@ -98,14 +98,8 @@ def _threshold(asked: float | None, space: DescriptorSpace) -> float:
     return profile.near_duplicate
 
 
-def _profile(space: DescriptorSpace) -> SpaceProfile | None:
-    if space.name == BUNDLED_NAME:
-        return bundled_card().profile
-    return SpaceProfile() if space.name in PUBLISHED else None
-
-
 def _settings(arguments: argparse.Namespace, space: DescriptorSpace) -> Settings:
-    defaults = profile_defaults(_profile(space) or SpaceProfile())
+    defaults = profile_defaults(measured_profile(space) or SpaceProfile())
     return load_settings(arguments.config, {}, defaults=defaults)
 
 

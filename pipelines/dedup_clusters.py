@@ -26,7 +26,7 @@ from vcd.core import Descriptors, PairTally
 from vcd.descriptors import DescriptorRows
 from vcd.descriptors.store_format import descriptors_from
 from vcd.search import RowIndex, best_pairs
-from vcd.search.duplicates import MAX_EXACT_ROWS, all_links, least_similarity
+from vcd.search.duplicates import all_links, least_similarity
 from vcd.search.link_forest import Links, clusters_of, strongest_forest
 
 __all__ = ["cluster_items"]
@@ -75,6 +75,7 @@ class _Run:
         self._videos = np.flatnonzero(self._length > 1)
         self._similarity_of: dict[tuple[int, int], float] = {}
         self._num_over_cap = 0
+        self._is_exact = True
         if len(self._videos):
             self._image_features = rows.features[self._first[self._images]]
         else:
@@ -94,13 +95,15 @@ class _Run:
             num_items=num_items,
             num_links=num_links,
             uninformative=self._uninformative(),
-            is_exact=len(self._images) <= MAX_EXACT_ROWS,
+            is_exact=self._is_exact,
             num_pairs_over_cap=self._num_over_cap,
         )
 
     def _links(self) -> Iterator[Links]:
         with searching("comparing images") as tell:
-            for part in all_links(self._image_features, self._threshold, tell):
+            search = all_links(self._image_features, self._threshold, tell)
+            self._is_exact = search.is_exact
+            for part in search.links:
                 yield Links(
                     first=self._images[part.first],
                     second=self._images[part.second],

@@ -73,7 +73,7 @@ class Clustering:
         num_items: that were compared.
         num_links: pairs from the threshold on.
         uninformative: ids of items of which no frame carries evidence; they are in no cluster.
-        is_exact: whether all pairs were compared.
+        is_exact: whether all pairs of images were compared, not by inverted lists.
         num_pairs_over_cap: of videos, left out by ``search.max_pairs``.
     """
 

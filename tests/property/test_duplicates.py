@@ -33,7 +33,7 @@ def _found(links):
 
 
 def _clusters(features, threshold):
-    forest, _ = strongest_forest(all_links(features, threshold), len(features))
+    forest, _ = strongest_forest(all_links(features, threshold).links, len(features))
     return {frozenset(rows.tolist()) for rows in clusters_of(forest, len(features))}
 
 
@@ -100,7 +100,7 @@ def test_the_order_of_the_rows_does_not_change_the_clusters(seed, threshold):
 def test_a_forest_has_the_clusters_of_every_higher_threshold(seed, one, two):
     features = _rows(seed)
     low, high = sorted((one, two))
-    forest, _ = strongest_forest(all_links(features, low), len(features))
+    forest, _ = strongest_forest(all_links(features, low).links, len(features))
     is_strong = forest.similarity >= np.float32(high)
 
     cut = Links(

@@ -1,6 +1,11 @@
 """Describe frames as unit vectors: network, weights, batches, files."""
 
-from vcd.descriptors.card import BundledCard, bundled_background, bundled_card
+from vcd.descriptors.card import (
+    BundledCard,
+    bundled_background,
+    bundled_card,
+    measured_profile,
+)
 from vcd.descriptors.download import Pulled, pull_weights
 from vcd.descriptors.embed import Describer
 from vcd.descriptors.fit import Fit, Floors, fit_background
@@ -65,6 +70,7 @@ __all__ = [
     "is_uninformative",
     "l2_normalize",
     "load_fit",
+    "measured_profile",
     "open_arrays",
     "pull_weights",
     "read_descriptor_rows",

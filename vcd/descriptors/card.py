@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vcd.core import InputError, SetupError
+from vcd.core import DescriptorSpace, InputError, SetupError
 from vcd.descriptors.label import Label
 from vcd.descriptors.settings import FitSettings, SpaceProfile
 from vcd.descriptors.store_format import DescriptorRows, open_rows
-from vcd.descriptors.weights import BUNDLED_NAME
+from vcd.descriptors.weights import BUNDLED_NAME, PUBLISHED
 from vcd.descriptors.weights_cache import digest_weights
 
-__all__ = ["BundledCard", "bundled_background", "bundled_card"]
+__all__ = ["BundledCard", "bundled_background", "bundled_card", "measured_profile"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,3 +116,13 @@ def bundled_background(folder: Path | None = None) -> DescriptorRows:
         return open_rows(path)
     except InputError as error:
         raise SetupError(f"{error}: install the package again") from error
+
+
+def measured_profile(space: DescriptorSpace) -> SpaceProfile | None:
+    """Say what a similarity means in a space, by its name; None where nobody measured it.
+
+    For descriptors that somebody made before: whoever loads weights asks those.
+    """
+    if space.name == BUNDLED_NAME:
+        return bundled_card().profile
+    return SpaceProfile() if space.name in PUBLISHED else None

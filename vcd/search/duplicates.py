@@ -7,7 +7,9 @@ knows. N rows, D dimensions. ``docs/design/dedup.md`` has the reasons and number
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from vcd.search.scores import rounding_margin
 
 __all__ = [
     "MAX_EXACT_ROWS",
+    "LinkSearch",
     "all_links",
     "exact_links",
     "least_similarity",
@@ -32,11 +35,24 @@ _ROWS_PER_READ = 65_536
 _PAIRS_PER_STEP = 2048
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSearch:
+    """A search for links that has begun.
+
+    Attributes:
+        links: in parts; ends when all are found.
+        is_exact: whether it finds all there are; inverted lists miss some.
+    """
+
+    links: Iterator[Links]
+    is_exact: bool
+
+
 def all_links(
     features: NDArray[np.float32],
     threshold: float,
     on_progress: Callable[[float], None] | None = None,
-) -> Iterator[Links]:
+) -> LinkSearch:
     """Find the links among any number of rows: exactly, or by inverted lists where they are many.
 
     Rows that are the same to the bit are linked to the first of them and looked for once. Zero
@@ -51,12 +67,13 @@ def all_links(
         SetupError: FAISS is needed and cannot be imported.
     """
     distinct, twins = _distinct_rows(features)
-    yield twins
-    if len(distinct) <= MAX_EXACT_ROWS:
-        yield from exact_links(features, distinct, threshold, on_progress)
-        return
-    lists = InvertedLists.of(features, distinct)
-    yield from probed_links(features, lists, threshold, on_progress)
+    is_exact = len(distinct) <= MAX_EXACT_ROWS
+    if is_exact:
+        others = exact_links(features, distinct, threshold, on_progress)
+    else:
+        lists = InvertedLists.of(features, distinct)
+        others = probed_links(features, lists, threshold, on_progress)
+    return LinkSearch(links=chain([twins], others), is_exact=is_exact)
 
 
 def exact_links(

@@ -20,14 +20,14 @@ def _pairs(links):
 
 
 def _clusters(features, threshold):
-    forest, _ = strongest_forest(all_links(features, threshold), len(features))
+    forest, _ = strongest_forest(all_links(features, threshold).links, len(features))
     return [rows.tolist() for rows in clusters_of(forest, len(features))]
 
 
 def test_rows_from_the_threshold_on_are_linked_and_others_are_not():
     features = _at_degrees(0, 30, 61, 180)
 
-    found = Links.joined(all_links(features, 0.86))
+    found = Links.joined(all_links(features, 0.86).links)
 
     assert _pairs(found) == {(0, 1)}
     assert found.similarity[0] == pytest.approx(np.cos(np.deg2rad(30)), abs=1e-6)
@@ -53,7 +53,7 @@ def test_clusters_come_by_their_first_row_and_no_row_alone_is_one():
 def test_rows_that_are_the_same_to_the_bit_are_near_even_at_a_threshold_of_one():
     features = _at_degrees(17, 40, 17, 17)
 
-    forest, num_links = strongest_forest(all_links(features, 1.0), 4)
+    forest, num_links = strongest_forest(all_links(features, 1.0).links, 4)
 
     assert [rows.tolist() for rows in clusters_of(forest, 4)] == [[0, 2, 3]]
     assert forest.similarity.tolist() == [1.0, 1.0]
@@ -74,7 +74,7 @@ def test_too_few_rows_for_a_pair_have_no_clusters(num_rows):
 def test_many_rows_all_alike_leave_a_forest_and_not_every_pair():
     features = np.repeat(_at_degrees(10), 3000, axis=0)
 
-    forest, num_links = strongest_forest(all_links(features, 0.9), 3000)
+    forest, num_links = strongest_forest(all_links(features, 0.9).links, 3000)
 
     assert len(forest) == num_links == 2999
 
@@ -105,6 +105,14 @@ def test_a_pair_of_which_neither_row_probes_the_list_of_the_other_is_missed():
     assert len(Links.joined(probed_links(features, lists, 0.99))) == 0
 
 
+def test_equal_rows_count_once_among_those_that_are_compared_exactly(monkeypatch):
+    monkeypatch.setattr(duplicates, "MAX_EXACT_ROWS", 2)
+    two_kinds = _at_degrees(0, 90, 0, 90, 0)
+
+    assert all_links(two_kinds, 0.9).is_exact
+    assert not all_links(_at_degrees(0, 45, 90), 0.9).is_exact
+
+
 def test_more_rows_than_are_compared_exactly_are_looked_for_in_lists(monkeypatch):
     features = _at_degrees(*range(0, 360, 3), 1)
     monkeypatch.setattr(duplicates, "MAX_EXACT_ROWS", 10)
@@ -118,7 +126,7 @@ def test_more_rows_than_are_compared_exactly_are_looked_for_in_lists(monkeypatch
 
     monkeypatch.setattr(InvertedLists, "of", remember)
 
-    found = Links.joined(all_links(features, 0.9998))
+    found = Links.joined(all_links(features, 0.9998).links)
 
     assert asked == [121]
     assert _pairs(found) == {(0, 120)}
@@ -136,7 +144,7 @@ def test_progress_rises_to_one(max_exact_rows, monkeypatch):
     monkeypatch.setattr(duplicates, "_BLOCK_ROWS", 32)
     told: list[float] = []
 
-    list(all_links(_at_degrees(*range(0, 360, 3)), 0.99, told.append))
+    list(all_links(_at_degrees(*range(0, 360, 3)), 0.99, told.append).links)
 
     assert told == sorted(told)
     assert len(told) > 2
