@@ -8,7 +8,7 @@ PIP   := $(BIN)/python -m pip install --disable-pip-version-check --constraint c
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test setup format lint types arch unit laws fault e2e bench chaos kafka up down java clean
+.PHONY: help demo test setup format lint types arch unit laws fault e2e bench chaos kafka up down java chromium clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ help: ## list the targets
 demo: $(VENV)/installed ## make videos, index them, edit copies, find them: about a minute
 	$(BIN)/vcd demo
 
-test: $(VENV)/installed-dev java ## everything that must hold: lint, types, arrows, all tests
+test: $(VENV)/installed-dev java chromium ## everything that must hold: lint, types, arrows, all tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/codespell
@@ -77,6 +77,15 @@ java: # what the tests' broker runs on, and what fetches it: installed where tha
 	fi; \
 	echo "make: the Kafka tests need Java 17 or newer and Maven" \
 	  "(on Debian: apt install default-jdk-headless maven): they skip, unless VCD_REQUIRE names kafka" >&2
+
+chromium: # what the tests read the review page with: installed where that can be done
+	@if command -v chromium >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core && exit 0; \
+	fi; \
+	echo "make: the tests of the review page need Chromium (on Debian: apt install chromium" \
+	  "fonts-dejavu-core): they skip, unless VCD_REQUIRE names browser" >&2
 
 clean: ## remove what can be made again, .venv included
 	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .kafka

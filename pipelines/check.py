@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import console
+from pipelines.check_evidence import explaining, open_evidence, unexplained
 from pipelines.cli import verb_parser
 from pipelines.detection import (
     denser_for,
@@ -17,6 +18,7 @@ from pipelines.detection import (
     refuse_other_space,
     requests_for,
 )
+from pipelines.evidence_bundle import EvidenceFolder, make_evidence_folder
 from pipelines.items import Item, Items, find_items
 from pipelines.matching import Matcher, open_matcher
 from pipelines.report_files import MATCH_WRITERS, ReportLog, reports_document, write_matches
@@ -35,7 +37,10 @@ Say which stretches of which references each upload copies.
   vcd check uploads/ --index refs.index --out matches.csv
 
 PATH is a video, an image, or a folder. With --out, each upload's report is kept in
-FILE.reports.jsonl as soon as it is done; the same command again does only what is left."""
+FILE.reports.jsonl as soon as it is done; the same command again does only what is left.
+With --evidence, DIR gets a folder an upload that shows why: the line of each match, its similarity
+second by second, pictures and clips of both sides, what was not looked at. See it with `vcd review`
+and make it again with `vcd verify`."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -51,17 +56,22 @@ def main(argv: Sequence[str]) -> int:
     if arguments.views is not None:
         overrides["views.mode"] = arguments.views
     items = find_items(arguments.paths)
+    if arguments.evidence is not None:
+        make_evidence_folder(arguments.evidence)
     with contextlib.ExitStack() as stack:
         matcher = stack.enter_context(
             open_matcher(arguments.config, overrides, index=arguments.index, factory=info.factory)
         )
-        detector = matcher.detector
-        refuse_other_space(arguments.index, info, detector)
+        if arguments.evidence is not None:
+            matcher = explaining(matcher)
+        refuse_other_space(arguments.index, info, matcher.detector)
+        index = open_index(arguments.index, matcher.detector.search, matcher.derivation)
         run = _Run(
             matcher=matcher,
             dense_pool=stack.enter_context(open_dense_pool(arguments.config)),
-            index=open_index(arguments.index, detector.search, matcher.derivation),
+            index=index,
             log=stack.enter_context(_open_log(arguments.out)),
+            evidence=stack.enter_context(open_evidence(arguments, matcher=matcher, index=index)),
         )
         with console.progress("checking", total=len(items)) as progress:
             for report in run.check(items, rate_hz=info.rate_hz):
@@ -82,6 +92,7 @@ class _Run:
         dense_pool: decodes stretches again while the detector's pool is at the next videos.
         index: the references.
         log: where reports are kept; None keeps none.
+        evidence: where it is shown why; None shows nothing.
         reports: what was said so far, by query id.
         outcome: counts for the closing line.
     """
@@ -90,6 +101,7 @@ class _Run:
     dense_pool: DecodePool
     index: Index
     log: ReportLog | None
+    evidence: EvidenceFolder | None = None
     reports: dict[str, MatchReport] = field(default_factory=dict)
     outcome: console.Outcome = field(default_factory=console.Outcome)
 
@@ -127,6 +139,8 @@ class _Run:
         identity = (item.id, sha256, self.index.version, self.detector.settings_digest)
         if known is None or known.refused is not None or known.identity != identity:
             return False
+        if self.evidence and not self.evidence.holds(known):
+            return False
         self.reports[item.id] = known
         self.outcome.num_unchanged += 1
         return True
@@ -140,6 +154,10 @@ class _Run:
             self.outcome.num_done += 1
         else:
             self.outcome.refuse(report.query_id, report.refused)
+        if self.evidence:
+            for why in self.evidence.write(examination, descriptors, report):
+                console.say(f"{report.query_id}: {why}")
+            report = unexplained(report)
         if self.log:
             self.log.append(report)
         self.reports[report.query_id] = report
@@ -186,6 +204,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         choices=("auto", "off"),
         help="look also at the parts of a frame: insets, stacks, what borders leave (default auto)",
     )
+    parser.add_argument(
+        "--evidence", type=Path, metavar="DIR", help="write why, a folder an upload"
+    )
     arguments = parser.parse_args(argv)
     if arguments.out is not None and arguments.out.suffix not in MATCH_WRITERS:
         parser.error(f"--out wants {', '.join(MATCH_WRITERS)}, got {arguments.out.name}")
@@ -223,5 +244,5 @@ def _found(reports: Sequence[MatchReport]) -> str:
     num_matches = sum(len(report.matches) for report in reports)
     num_with = sum(bool(report.matches) for report in reports)
     partly = sum(bool(r.skipped) and r.refused is None for r in reports)
-    found = f"{num_matches} matches in {num_with} uploads"
+    found = f"{console.counted(num_matches, 'match')} in {console.counted(num_with, 'upload')}"
     return found + (f"; {partly} not examined in full" if partly else "")

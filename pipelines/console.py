@@ -103,8 +103,9 @@ def progress(title: str, *, total: int) -> Iterator[Progress]:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write ``1 report``, ``2 reports``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Write ``1 report``, ``2 reports``, ``2 matches``."""
+    plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {plural}"
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import check, console, index
+from pipelines import check, console, index, review
 from pipelines.cli import verb_parser
 from pipelines.demo_plan import Upload, demo_refs, demo_uploads, film_frames
 from pipelines.timeline_picture import Panel, Strip, draw_timelines
@@ -34,6 +34,7 @@ _MARKER = "made-by-vcd-demo"
 """File that tells a folder of an earlier demo, which may be replaced, from one that may not."""
 
 _PICTURE = "timelines.png"
+_PAGE = Path("review", "index.html")
 _PICTURE_SUBTITLE = (
     "above: the upload    below: the reference    colour: found    bracket: really copied"
 )
@@ -102,8 +103,9 @@ def _find(folder: Path, config: Path | None) -> list[Match]:
     settings = [] if config is None else ["--config", str(config)]
     place = ["--index", str(folder / "references.index"), *settings]
     index.main(["add", str(folder / "references"), *place])
-    out = folder / "matches.json"
-    check.main([str(folder / "uploads"), *place, "--out", str(out)])
+    out, evidence = folder / "matches.json", folder / "evidence"
+    check.main([str(folder / "uploads"), *place, "--out", str(out), "--evidence", str(evidence)])
+    review.main([str(evidence), "--out", str(folder / _PAGE.parent), "--title", "vcd demo"])
     reports = json.loads(out.read_text(encoding="utf-8"))["reports"]
     return [match for report in reports for match in report_from_document(report).matches]
 
@@ -141,7 +143,8 @@ def _print_closing(folder: Path, comparison: Comparison, elapsed_s: float) -> No
     print(
         f"\n{comparison.num_found} of {len(comparison.judged)} copied stretches found, "
         f"median IoU {median}, {len(comparison.wrong)} wrong, in {elapsed_s:.0f} s"
-        f"\n\nSee it:       {folder / _PICTURE}"
+        f"\n\nSee it:       {folder / _PAGE}  (in a browser: why each is a match)"
+        f"\n              {folder / _PICTURE}  (found against true)"
         f"\n\nYour videos:  {_command()} index add REFERENCES/ --index my.index"
         f"\n              {_command()} check UPLOADS/ --index my.index --out matches.csv"
         f"\n              {_command()} index info --index my.index"
@@ -186,6 +189,7 @@ def _document(folder: Path, comparison: Comparison, elapsed_s: float) -> dict[st
             "num_wrong": len(comparison.wrong),
             "median_iou": comparison.median_iou,
             "elapsed_s": elapsed_s,
+            "page": str(folder / _PAGE),
             "picture": str(folder / _PICTURE),
         },
     }

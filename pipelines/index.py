@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from pipelines import console, index_calibrate
+from pipelines import console, index_calibrate, index_exclude, index_info, index_preflight
 from pipelines.cli import verb_parser
 from pipelines.detection import (
     open_detector,
@@ -20,7 +19,7 @@ from pipelines.items import Item, find_items
 from vcd.config import load_settings
 from vcd.core import Descriptors, Examination, InputError, SetupError
 from vcd.detector import Detector
-from vcd.search import IndexInfo, IndexWriter, is_index, read_calibration, read_info
+from vcd.search import IndexInfo, IndexWriter, is_index, read_info
 
 __all__ = ["main"]
 
@@ -160,6 +159,9 @@ class _Adding:
     ) -> None:
         if examination.video is None:
             raise InputError(f"{examination.video_id}: a video without a digest cannot be added")
+        before = self.info.by_id.get(examination.video_id) if self.info else None
+        if before is not None and before.excluded:
+            console.say(f"{examination.video_id}: replaced: what was excluded of it no longer is")
         writer.add(examination.video, descriptors, skipped=examination.skipped)
         self.outcome.num_done += 1
         self.outcome.miss(examination.video_id, unseen_seconds(examination))
@@ -191,61 +193,11 @@ def _remove(argv: Sequence[str]) -> int:
     return outcome.exit_code
 
 
-def _info(argv: Sequence[str]) -> int:
-    parser = verb_parser("index info", "List what an index holds.")
-    parser.add_argument("--index", required=True, type=Path, metavar="DIR")
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
-    arguments = parser.parse_args(argv)
-    info = read_info(arguments.index)
-    calibration = read_calibration(arguments.index)
-    document = _info_document(info) | index_calibrate.calibration_document(calibration)
-    if arguments.json:
-        console.print_json(document)
-        return 0
-    for video in info.refs:
-        size = f"{video.width_px}x{video.height_px}"
-        print(f"{video.id:<32} {video.duration_s:>9.2f} s  {size:>9}  {video.uri}")
-    print(
-        f"{document['num_refs']} references, {document['num_vectors']} descriptors "
-        f"({document['num_bytes'] / 1e6:.1f} MB), weights {info.weights}, "
-        f"{info.rate_hz:g} frames a second, {info.factory}, version {info.version[:12]}"
-    )
-    for line in index_calibrate.calibration_lines(calibration):
-        print(line)
-    return 0
-
-
-def _info_document(info: IndexInfo) -> dict[str, Any]:
-    return {
-        "version": info.version,
-        "space": {
-            "name": info.space.name,
-            "dim": info.space.dim,
-            "fingerprint": info.space.fingerprint,
-        },
-        "weights": info.weights,
-        "rate_hz": info.rate_hz,
-        "factory": info.factory,
-        "num_refs": len(info.refs),
-        "num_vectors": info.num_vectors,
-        "num_bytes": info.num_bytes,
-        "references": [
-            {
-                "id": video.id,
-                "uri": video.uri,
-                "sha256": video.sha256,
-                "duration_s": video.duration_s,
-                "width_px": video.width_px,
-                "height_px": video.height_px,
-            }
-            for video in info.refs
-        ],
-    }
-
-
 _ACTIONS: dict[str, Callable[[Sequence[str]], int]] = {
     "add": _add,
     "calibrate": index_calibrate.main,
-    "info": _info,
+    "exclude": index_exclude.main,
+    "info": index_info.main,
+    "preflight": index_preflight.main,
     "remove": _remove,
 }

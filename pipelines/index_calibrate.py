@@ -23,7 +23,7 @@ from vcd.search import (
     read_info,
 )
 
-__all__ = ["calibration_document", "calibration_lines", "main"]
+__all__ = ["calibration_document", "calibration_lines", "main", "store_threshold"]
 
 _ABOUT = """\
 Store with an index how its scores are made and from which one on matches are reported.
@@ -49,7 +49,8 @@ def main(argv: Sequence[str]) -> int:
         settings = load_settings(arguments.config, {}).fit
         _store_fit(arguments.index, info, arguments.background, settings)
     else:
-        _store_threshold(arguments.index, info, arguments.calibration)
+        file = arguments.calibration
+        store_threshold(arguments.index, _read_threshold(file), origin=str(file))
     return EXIT_DONE
 
 
@@ -103,13 +104,20 @@ def _with_fit(stored: IndexCalibration, fit: Fit) -> IndexCalibration:
     return IndexCalibration(fit_digest=fit.digest, threshold=threshold)
 
 
-def _store_threshold(index: Path, info: IndexInfo, file: Path) -> None:
-    try:
-        calibration = decode_calibration(file.read_bytes(), origin=str(file))
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
-    _refuse_other_terms(file, calibration, info)
-    change_calibration(index, lambda stored: _with_threshold(stored, calibration, file, index))
+def store_threshold(index: Path, calibration: Calibration, *, origin: str) -> None:
+    """Store a measured threshold with an index, and say so.
+
+    Args:
+        index: its directory.
+        calibration: the threshold.
+        origin: where it comes from, for the message of an error.
+
+    Raises:
+        InputError: it was measured with other descriptors, another rate or another fit.
+        SetupError: the index follows a log, is being written, or the disk says no.
+    """
+    _refuse_other_terms(origin, calibration, read_info(index))
+    change_calibration(index, lambda stored: _with_threshold(stored, calibration, origin, index))
     console.say(f"calibrated: {calibration.sentence}")
     if read_calibration(index).fit_digest is None and calibration.fit_digest is not None:
         console.say(
@@ -118,7 +126,14 @@ def _store_threshold(index: Path, info: IndexInfo, file: Path) -> None:
         )
 
 
-def _refuse_other_terms(file: Path, calibration: Calibration, info: IndexInfo) -> None:
+def _read_threshold(file: Path) -> Calibration:
+    try:
+        return decode_calibration(file.read_bytes(), origin=str(file))
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def _refuse_other_terms(origin: str, calibration: Calibration, info: IndexInfo) -> None:
     """Refuse a threshold of other descriptors than the index has.
 
     Raises:
@@ -126,23 +141,23 @@ def _refuse_other_terms(file: Path, calibration: Calibration, info: IndexInfo) -
     """
     if calibration.space != info.space:
         raise InputError(
-            f"{file}: wanted a threshold for descriptors of {info.space}, "
+            f"{origin}: wanted a threshold for descriptors of {info.space}, "
             f"got one for {calibration.space}"
         )
     if calibration.rate_hz != info.rate_hz:
         raise InputError(
-            f"{file}: wanted a threshold for {info.rate_hz:g} frames a second, "
+            f"{origin}: wanted a threshold for {info.rate_hz:g} frames a second, "
             f"got one for {calibration.rate_hz:g}"
         )
 
 
 def _with_threshold(
-    stored: IndexCalibration, calibration: Calibration, file: Path, index: Path
+    stored: IndexCalibration, calibration: Calibration, origin: str, index: Path
 ) -> IndexCalibration:
     if stored.fit_digest is not None and calibration.fit_digest != stored.fit_digest:
         measured = calibration.fit_digest
         raise InputError(
-            f"{file}: wanted a threshold that was measured with the fit of the index, "
+            f"{origin}: wanted a threshold that was measured with the fit of the index, "
             f"{stored.fit_digest[:12]}, got one with {measured[:12] if measured else 'none'}: "
             f"measure it again, or `vcd index calibrate --clear --index {index}`"
         )

@@ -44,8 +44,9 @@ def main(argv: Sequence[str]) -> int:
     if arguments.json:
         console.print_json(document)
     num_with = len(set(matching.matches.query_ids.tolist()))
+    found = console.counted(len(matching.matches), "match")
     console.say(
-        f"{len(matching.matches)} matches in {num_with} of {len(matcher.queries.runs)} queries "
+        f"{found} in {num_with} of {len(matcher.queries.runs)} queries "
         f"({console.counted(len(matcher.refs.runs), 'reference')}) in {arguments.out}"
     )
     return 0

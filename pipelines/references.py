@@ -134,7 +134,7 @@ class _Adding:
         references = MappedReferences.open(index)
         with console.progress("announcing", total=len(info.references)) as progress:
             for ref in info.references:
-                descriptors = references.descriptors(ref.video.id)
+                descriptors = references.stored_descriptors(ref.video.id)
                 self.add(ref.video, descriptors, info.rate_hz, ref.excluded)
                 progress.advance(ref.video.id)
 

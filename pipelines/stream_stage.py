@@ -32,6 +32,7 @@ from vcd.core import (
     VcdError,
 )
 from vcd.detector import Detector
+from vcd.evidence import explain_match
 from vcd.media import DecodePool, Fetcher
 from vcd.stream.messages.records import Upload
 from vcd.stream.stage import Stage
@@ -237,10 +238,13 @@ def open_stage(
 
     Args:
         detector: its pool belongs to the stage from now on.
-        settings: those that the detector was made with; ``media.rate_hz`` is the index's.
+        settings: those that the detector was made with; ``media.rate_hz`` is the index's, and
+            ``evidence.in_reports`` has each match explained.
         current_index: the references as they are now; asked once for each upload.
         fetcher: brings uploads here; closed by whoever made it, after this.
     """
+    if settings.evidence.in_reports:
+        detector = replace(detector, explain=explain_match)
     dense = replace(settings.media, num_children=1)
     stage = DetectorStage(
         detector,

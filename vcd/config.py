@@ -28,14 +28,20 @@ from vcd.descriptors.settings import (
 from vcd.evaluation.settings import MatchSettings, SynthSettings
 from vcd.evidence.settings import EvidenceSettings
 from vcd.media.settings import FetchSettings, MediaSettings
-from vcd.search.settings import SearchSettings
+from vcd.search.settings import PreflightSettings, SearchSettings
 from vcd.settings_tables import flattened, refuse_unknown, valid_settings
 from vcd.stream.settings import KafkaSettings, StreamSettings
 
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
 
-__all__ = ["KEYS_WITHOUT_EFFECT", "Settings", "load_settings", "settings_digest"]
+__all__ = [
+    "KEYS_WITHOUT_EFFECT",
+    "Settings",
+    "counting_settings",
+    "load_settings",
+    "settings_digest",
+]
 
 _PREFIX = "VCD_"
 _DELIMITER = "__"
@@ -75,6 +81,9 @@ class Settings:
     synth: SynthSettings = field(default_factory=SynthSettings)
     """What `vcd synth` makes of a user's own videos."""
 
+    preflight: PreflightSettings = field(default_factory=PreflightSettings)
+    """Which stretches of a new reference are proposed to be excluded."""
+
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
     """What is kept for somebody who wants to see why."""
 
@@ -102,6 +111,7 @@ KEYS_WITHOUT_EFFECT = frozenset(
         "media.slot_bytes",
         "media.threads_per_child",
         "media.videos_per_child",
+        "preflight",
         "pull",
         "search.max_chunk_hits",
         "search.use_gpu",
@@ -154,9 +164,25 @@ def settings_digest(
 ) -> str:
     """Digest every setting that can change a match; 16 hexadecimal digits.
 
-    Equal digests on the same index promise the same matches. `KEYS_WITHOUT_EFFECT`
-    are left out, so that another machine or batch size says the same; so is what only an
-    aligner obeys that is not the chosen one, and all of views where there are none.
+    Equal digests on the same index promise the same matches.
+
+    Args:
+        settings: the whole tree.
+        factory: FAISS factory string of the index.
+        fit_digest: of the fit that is applied; None where there is none.
+    """
+    flat = counting_settings(settings, factory=factory, fit_digest=fit_digest)
+    text = json.dumps(flat, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def counting_settings(
+    settings: Settings, *, factory: str = "Flat", fit_digest: str | None = None
+) -> dict[str, object]:
+    """List every setting that can change a match, by dotted key.
+
+    `KEYS_WITHOUT_EFFECT` are left out, so that another machine or batch size says the same; so is
+    what only an aligner obeys that is not the chosen one, and all of views where there are none.
 
     Args:
         settings: the whole tree.
@@ -177,8 +203,7 @@ def settings_digest(
     flat["index.factory"] = factory
     if fit_digest is not None:
         flat["fit.digest"] = fit_digest
-    text = json.dumps(flat, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return flat
 
 
 def _read_toml(config: Path) -> dict[str, Any]:

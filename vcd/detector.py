@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vcd.align import AlignSettings, PairAlignment, align_pair
+from vcd.align import AlignSettings, MatchTrace, PairAlignment, align_pair
 from vcd.core import (
     Denser,
     Descriptors,
     Examination,
     Index,
     Interval,
+    Match,
+    MatchEvidence,
     MatchReport,
+    PairTally,
     Rejection,
     Skipped,
     merge_intervals,
@@ -25,7 +28,11 @@ from vcd.descriptors import WHOLE_CUT, Cut, Describer, Fit, ViewSettings
 from vcd.media import DecodePool, DecodeRequest
 from vcd.search import PairSelection, SearchSettings, best_pairs
 
-__all__ = ["Detector", "uninformative_stretches"]
+__all__ = ["Detector", "Explain", "uninformative_stretches"]
+
+Explain = Callable[[Descriptors, Descriptors, Match, MatchTrace], MatchEvidence]
+"""Say why one match is one: ``explain(query, ref, match, trace)``, with the descriptors that were
+aligned: with a fit, the prepared ones."""
 
 _MAX_REJECTED = 10
 """How many rejected candidates a report holds: enough to see why, few enough to read."""
@@ -44,6 +51,7 @@ class Detector:
         clock: seconds from an arbitrary start; handed in, so that a test can stop it.
         fit: what was learnt of background footage; None searches for raw descriptors.
         views: how the frames that it describes are cut.
+        explain: makes the evidence of each match; None makes none. It cannot change a match.
     """
 
     pool: DecodePool
@@ -54,6 +62,7 @@ class Detector:
     clock: Callable[[], float]
     fit: Fit | None = None
     views: ViewSettings | Cut = WHOLE_CUT
+    explain: Explain | None = None
 
     def describe(
         self, requests: Iterable[DecodeRequest]
@@ -89,18 +98,25 @@ class Detector:
         selection = best_pairs(hits, self.search)
         searched_s = self.clock()
         alignments = [
-            align_pair(
-                query,
-                index.descriptors(tally.candidate.ref_id),
-                tally,
-                self.align,
-                denser=denser,
-            )
+            self._align(query, index.descriptors(tally.candidate.ref_id), tally, denser)
             for tally in selection.accepted
         ]
         report = self._report(examination, descriptors, index, selection, alignments)
         elapsed_s = {"search": searched_s - started_s, "align": self.clock() - searched_s}
         return replace(report, elapsed_s=elapsed_s)
+
+    def _align(
+        self, query: Descriptors, ref: Descriptors, tally: PairTally, denser: Denser | None
+    ) -> PairAlignment:
+        """Align one pair, and say of each match why, when that is asked for."""
+        alignment = align_pair(query, ref, tally, self.align, denser=denser)
+        if self.explain is None:
+            return alignment
+        explained = [
+            replace(match, evidence=self.explain(query, ref, match, trace))
+            for match, trace in zip(alignment.accepted, alignment.traces, strict=True)
+        ]
+        return replace(alignment, accepted=tuple(explained))
 
     def _report(
         self,

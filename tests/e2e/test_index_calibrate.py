@@ -114,7 +114,7 @@ def test_what_was_reported_without_the_fit_is_looked_at_again_and_with_it_is_not
     _, fitted = checked(vcd, uploads, mine, *words)
     _, again = checked(vcd, uploads, mine, *words)
 
-    assert fitted.startswith("2 checked; 1 matches in 1 uploads")
+    assert fitted.startswith("2 checked; 1 match in 1 upload")
     assert again.startswith("0 checked, 2 unchanged")
 
 

@@ -138,6 +138,10 @@ def test_excluding_more_of_a_known_reference_takes_effect(log, store, opened):
         log.send(b"a", encode_reference(change_of(store, "a", excluded=excluded)))
 
         wait_for(lambda: view.current().info.by_id["a"].excluded == excluded)
+        index = view.current()
+        assert not index.descriptors("a").is_informative[:3].any()  # half a second each
+        assert index.descriptors("a").is_informative[3:].all()
+        assert index.stored_descriptors("a").is_informative.all()
 
 
 def test_a_query_keeps_the_version_that_it_began_with(log, store, opened):

@@ -158,3 +158,12 @@ def test_every_rule_and_every_reason_is_in_the_glossary():
 
     assert {"undecodable", "min_length", "min_pair_hits"} <= used
     assert [name for name in sorted(used) if f"| `{name}` |" not in glossary] == []
+
+
+def test_every_kind_of_hint_is_in_the_glossary():
+    glossary = (ROOT / "docs/glossary.md").read_text()
+    word = re.compile(r'(?:Hint\(\s*kind=|View\.[A-Z]+: )"(\w+)"')
+    used = {name for path in modules() for name in word.findall(path.read_text())}
+
+    assert {"mirrored", "padded", "speed"} <= used
+    assert [name for name in sorted(used) if f"| `{name}` |" not in glossary] == []

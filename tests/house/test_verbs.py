@@ -16,7 +16,8 @@ _SHARED = {"-h", "--help", "--config"}
 _MAX_FLAGS = 8
 _HEAVY = {"torch", "faiss", "kafka", "decord", "av", "onnxruntime", "onnx", "scipy", "pyarrow"}
 _WORDS = [[], *([verb.name] for verb in available_verbs())]
-_INDEX_WORDS = [["index", word] for word in ("add", "calibrate", "info", "remove")]
+_INDEX_ACTIONS = ("add", "calibrate", "exclude", "info", "preflight", "remove")
+_INDEX_WORDS = [["index", word] for word in _INDEX_ACTIONS]
 _EVAL_WORDS = [["eval", action.name] for action in available_actions()]
 
 

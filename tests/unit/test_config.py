@@ -1,9 +1,17 @@
 import dataclasses
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
-from vcd.config import KEYS_WITHOUT_EFFECT, Settings, load_settings, settings_digest
+from vcd.config import (
+    KEYS_WITHOUT_EFFECT,
+    Settings,
+    counting_settings,
+    load_settings,
+    settings_digest,
+)
 from vcd.core import SetupError
 
 
@@ -193,3 +201,17 @@ def test_the_digest_does_not_depend_on_how_a_number_was_given(monkeypatch):
     assert settings_digest(by_environment) == settings_digest(
         load_settings(None, {"align.min_length_s": 3.0})
     )
+
+
+def test_the_settings_that_count_are_listed_as_they_are_digested():
+    settings = load_settings(None, {"align.min_score": 0.3, "describe.device": "cpu"})
+
+    counting = counting_settings(settings, factory="HNSW32", fit_digest="abc")
+
+    assert counting["align.min_score"] == 0.3
+    assert (counting["index.factory"], counting["fit.digest"]) == ("HNSW32", "abc")
+    assert "describe.device" not in counting
+    assert not any(key.startswith("evidence.") for key in counting)
+    text = json.dumps(counting, sort_keys=True, separators=(",", ":"), default=str)
+    digest = settings_digest(settings, factory="HNSW32", fit_digest="abc")
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == digest

@@ -7,12 +7,14 @@ from vcd.align.published_network import PublishedNetwork
 from vcd.align.segments import PairAlignment, align_pair
 from vcd.align.settings import AlignerName, AlignSettings, PublishedNetworkSettings
 from vcd.align.temporal_network import TemporalNetwork
+from vcd.align.trace import MatchTrace
 
 __all__ = [
     "AlignSettings",
     "AlignerName",
     "DynamicProgramming",
     "HoughVoting",
+    "MatchTrace",
     "PairAlignment",
     "PublishedNetwork",
     "PublishedNetworkSettings",

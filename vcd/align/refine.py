@@ -1,6 +1,6 @@
 """Bring the bounds of a match below the sampling grid.
 
-    1. the line that the copy follows (lines.py);
+    1. the line that the copy follows (lines.py), which is handed in;
     2. each end lies between the last frame that matches and the first that does
        not, so half-way;
     3. where the query can be sampled again more densely around a bound, at the
@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcd.align.frames import FrameView, score_cells
-from vcd.align.lines import fit_time_line
 from vcd.align.paths import Line
 from vcd.align.settings import AlignSettings
 from vcd.core.errors import InputError
@@ -42,6 +41,7 @@ def refine_bounds(
     query: FrameView,
     ref: FrameView,
     path: NDArray[np.int64],
+    line: Line,
     settings: AlignSettings,
     *,
     denser: Denser | None = None,
@@ -52,10 +52,10 @@ def refine_bounds(
         query: frames of the video asked about.
         ref: frames of the reference.
         path: ``(P, 2)`` matching cells in order, ``P >= 2``.
-        settings: range of speeds, and how densely to sample again.
+        line: fitted through them, by `fit_time_line`.
+        settings: how densely to sample again, and when in its cell a frame was taken.
         denser: describes a stretch of the query at a higher rate.
     """
-    line = fit_time_line(query, ref, path, settings)
     ends = _Ends(query=query, ref=ref, path=path, line=line, settings=settings)
     start_s, start_is_edge = _coarse_bound(ends, forward=False)
     end_s, end_is_edge = _coarse_bound(ends, forward=True)
@@ -152,10 +152,10 @@ def _change(
 
 
 def _on_both_clocks(ends: _Ends, start_s: float, end_s: float) -> tuple[Interval, Interval]:
-    """Put both bounds on the line and inside both videos."""
+    """Put both bounds on the line and inside both videos, where the ref's frames speak."""
     query, ref = ends.query.whole, ends.ref.whole
     line = ends.line
-    ref_start_s, ref_end_s = line.slope * start_s + line.intercept, 0.0
+    ref_start_s = line.slope * start_s + line.intercept
     ref_end_s = line.slope * end_s + line.intercept
     if ref_start_s < ref.start_s or (
         int(ends.path[0, 1]) <= 1 and ref_start_s - ref.start_s <= ends.ref.period_s
@@ -165,5 +165,55 @@ def _on_both_clocks(ends: _Ends, start_s: float, end_s: float) -> tuple[Interval
         int(ends.path[-1, 1]) >= len(ends.ref) - 2 and ref.end_s - ref_end_s <= ends.ref.period_s
     ):
         ref_end_s = ref.end_s
+    kept_start_s = _before_silence(ends, ref_start_s, forward=False)
+    kept_end_s = _before_silence(ends, ref_end_s, forward=True)
+    if kept_start_s > ref_start_s:
+        ref_start_s, start_s = kept_start_s, line.query_at(kept_start_s)
+    if kept_end_s < ref_end_s:
+        ref_end_s, end_s = kept_end_s, line.query_at(kept_end_s)
     start_s, end_s = max(start_s, query.start_s), min(end_s, query.end_s)
+    if start_s >= end_s or ref_start_s >= ref_end_s:
+        return _on_the_grid(ends)
     return Interval(start_s, end_s), Interval(ref_start_s, ref_end_s)
+
+
+def _before_silence(ends: _Ends, ref_s: float, *, forward: bool) -> float:
+    """Keep a bound of the ref from going past the instant of a frame without evidence.
+
+    In slow footage frames match their neighbours, so that a path, and with it the line, reaches
+    on where the frame itself says nothing. Nothing there can have matched.
+
+        frames   |yes|yes|no |no |
+                       ^   ^   ^ the line leads here, the bound is one back
+                       | end of the path
+    """
+    instants_s = ends.ref.instants_s(ends.settings.frame_instant)
+    if forward:
+        between = np.arange(int(ends.path[-1, 1]) + 1, np.searchsorted(instants_s, ref_s))
+    else:
+        stop = int(np.searchsorted(instants_s, ref_s, side="right"))
+        between = np.arange(int(ends.path[0, 1]) - 1, stop - 1, -1)
+    silent = between[~np.any(ends.ref.features_TD[between], axis=1)]
+    if len(silent) == 0 or _both_fade(ends, int(silent[0]), forward=forward):
+        return ref_s
+    return float(instants_s[silent[0]])
+
+
+def _both_fade(ends: _Ends, column: int, *, forward: bool) -> bool:
+    """Tell whether a silent frame is the ref's first or last, and the query's is silent there too.
+
+    Then it is as with any end that lies one frame off: a copied fade from black, most likely.
+    """
+    row = int(ends.path[-1, 0]) + 1 if forward else int(ends.path[0, 0]) - 1
+    if column != (len(ends.ref) - 1 if forward else 0) or not 0 <= row < len(ends.query):
+        return False
+    return not ends.query.features_TD[row].any()
+
+
+def _on_the_grid(ends: _Ends) -> tuple[Interval, Interval]:
+    """Take the bounds of the frames of the path: its line leads elsewhere."""
+    first, last = ends.path[0].tolist(), ends.path[-1].tolist()
+    return (
+        ends.query.descriptors.timeline.span(first[0], last[0] + 1),
+        ends.ref.descriptors.timeline.span(first[1], last[1] + 1),
+    )

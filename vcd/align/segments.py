@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 
 from vcd.align.aligners import make_aligner
 from vcd.align.frames import FrameView, hit_views, score_block, score_cells
+from vcd.align.lines import fit_time_line
 from vcd.align.paths import box_of_path
 from vcd.align.refine import refine_bounds
-from vcd.align.score import weigh
+from vcd.align.score import Evidence, weigh
 from vcd.align.settings import AlignSettings
 from vcd.align.tiles import align_tiles
+from vcd.align.trace import MatchTrace, time_line
 from vcd.core.errors import SetupError
 from vcd.core.findings import Match, PairTally, Rejection
 from vcd.core.protocols import Box, Denser
 from vcd.core.records import Descriptors
+from vcd.core.timeline import Interval
 
 __all__ = ["PairAlignment", "align_pair"]
 
@@ -35,10 +38,12 @@ class PairAlignment:
     Attributes:
         accepted: the copied stretches, best first.
         rejected: stretches that were found and not taken, best first, with the rule.
+        traces: how each of `accepted` was found, in the same order.
     """
 
     accepted: tuple[Match, ...]
     rejected: tuple[Rejection, ...]
+    traces: tuple[MatchTrace, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,14 +54,23 @@ class _Stretch:
     ref: FrameView
     path: NDArray[np.int64]
     box: Box
-    score: float
+    evidence: Evidence
+
+    @property
+    def score(self) -> float:
+        return self.evidence.score
+
+    @property
+    def spans(self) -> tuple[Interval, Interval]:
+        """Its two sides, on the sampling grid."""
+        query = self.query.descriptors.timeline.span(self.box.q_first, self.box.q_stop)
+        ref = self.ref.descriptors.timeline.span(self.box.r_first, self.box.r_stop)
+        return query, ref
 
     @property
     def length_s(self) -> float:
         """The shorter of its two sides."""
-        query = self.query.descriptors.timeline.span(self.box.q_first, self.box.q_stop)
-        ref = self.ref.descriptors.timeline.span(self.box.r_first, self.box.r_stop)
-        return min(query.length_s, ref.length_s)
+        return min(span.length_s for span in self.spans)
 
 
 def align_pair(
@@ -96,8 +110,12 @@ def align_pair(
     accepted, rejected = _sift(stretches, settings, min_length_s)
     if not stretches:
         rejected = [_no_path(query, ref, tally, settings)]
-    matches = [_match(stretch, settings, denser) for stretch in accepted]
-    return PairAlignment(accepted=tuple(matches), rejected=tuple(rejected))
+    found = [_match(stretch, settings, denser) for stretch in accepted]
+    return PairAlignment(
+        accepted=tuple(match for match, _ in found),
+        rejected=tuple(rejected),
+        traces=tuple(trace for _, trace in found),
+    )
 
 
 def _stretches(
@@ -161,7 +179,7 @@ def _weighed(
         box.q_stop - box.q_first,
         settings,
     )
-    return _Stretch(query=query, ref=ref, path=path, box=box, score=evidence.score)
+    return _Stretch(query=query, ref=ref, path=path, box=box, evidence=evidence)
 
 
 def _around_best_hit(
@@ -220,6 +238,7 @@ def _overlap(one: Box, other: Box) -> float:
 
 
 def _rejection(stretch: _Stretch, rule: str, value: float, limit: float) -> Rejection:
+    query_span, ref_span = stretch.spans
     return Rejection(
         query_id=stretch.query.descriptors.video_id,
         ref_id=stretch.ref.descriptors.video_id,
@@ -227,6 +246,8 @@ def _rejection(stretch: _Stretch, rule: str, value: float, limit: float) -> Reje
         rule=rule,
         value=value,
         limit=limit,
+        query=query_span,
+        ref=ref_span,
     )
 
 
@@ -234,22 +255,36 @@ def _no_path(
     query: Descriptors, ref: Descriptors, tally: PairTally, settings: AlignSettings
 ) -> Rejection:
     """Say that the hits lie on no path; the best of them is what would have been told."""
-    best = dataclasses.replace(_around_best_hit(query, ref, tally, settings))
+    best = _around_best_hit(query, ref, tally, settings)
     return _rejection(best, "min_frames", 1.0, float(settings.min_frames))
 
 
-def _match(stretch: _Stretch, settings: AlignSettings, denser: Denser | None) -> Match:
-    query, ref = stretch.query.descriptors, stretch.ref.descriptors
-    query_span = query.timeline.span(stretch.box.q_first, stretch.box.q_stop)
-    ref_span = ref.timeline.span(stretch.box.r_first, stretch.box.r_stop)
-    if settings.refine and len(stretch.path) > 1:
-        query_span, ref_span = refine_bounds(
-            stretch.query, stretch.ref, stretch.path, settings, denser=denser
-        )
-    return Match(
-        query_id=query.video_id,
-        ref_id=ref.video_id,
+def _match(
+    stretch: _Stretch, settings: AlignSettings, denser: Denser | None
+) -> tuple[Match, MatchTrace]:
+    """Bound a stretch, and keep what it was bounded with."""
+    query, ref, path = stretch.query, stretch.ref, stretch.path
+    query_span, ref_span = stretch.spans
+    line = None
+    if len(path) > 1:
+        fitted = fit_time_line(query, ref, path, settings)
+        line = time_line(fitted, query, ref, path, settings.frame_instant)
+        if settings.refine:
+            query_span, ref_span = refine_bounds(query, ref, path, fitted, settings, denser=denser)
+    match = Match(
+        query_id=query.descriptors.video_id,
+        ref_id=ref.descriptors.video_id,
         query=query_span,
         ref=ref_span,
         score=stretch.score,
     )
+    trace = MatchTrace(
+        query_view=query.view,
+        ref_view=ref.view,
+        path=path,
+        line=line,
+        strength=stretch.evidence.strength,
+        num_independent=stretch.evidence.num_independent,
+        frame_instant=settings.frame_instant,
+    )
+    return match, trace

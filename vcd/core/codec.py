@@ -193,6 +193,7 @@ def _report_from(document: Mapping[str, Any]) -> MatchReport:
         num_pairs_over_cap=int(document["num_pairs_over_cap"]),
         num_matches_left_out=int(document.get("num_matches_left_out", 0)),
         num_stretches_left_out=int(document.get("num_stretches_left_out", 0)),
+        num_evidence_left_out=int(document.get("num_evidence_left_out", 0)),
         elapsed_s={
             text_of(stage): float(spent) for stage, spent in document.get("elapsed_s", {}).items()
         },
@@ -204,6 +205,7 @@ def _left_out(report: MatchReport) -> dict[str, int]:
     counts = {
         "num_matches_left_out": report.num_matches_left_out,
         "num_stretches_left_out": report.num_stretches_left_out,
+        "num_evidence_left_out": report.num_evidence_left_out,
     }
     return {name: count for name, count in counts.items() if count}
 

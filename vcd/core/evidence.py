@@ -87,7 +87,9 @@ class MatchEvidence:
         line: fitted through the matching frames; None where one of the two has a single frame.
         strength: mean evidence of a query frame of the stretch, 0 to 1.
         num_independent: how many of its frames say something of their own; 1 or more.
-        per_second: one pair on the line for each second of the query's stretch, in time order.
+        per_second: one pair on the line for each second of the query's stretch, in time order:
+            the sampled frame nearest to the middle of the second. A last second may be shorter; a
+            match of more than an hour has 3,600 pairs, evenly spread.
         best: the most similar pairs of the path, best first, no two within a second.
         hints: what seems to have been done to the copy.
     """
@@ -132,19 +134,22 @@ def match_evidence_from_document(document: Mapping[str, Any]) -> MatchEvidence:
     """
     line = document["line"]
     return MatchEvidence(
-        query_view=int(document["query_view"]),
-        ref_view=int(document["ref_view"]),
-        line=line
-        and TimeLine(
-            slope=_number(line["slope"]),
-            intercept_s=_number(line["intercept_s"]),
-            residual_s=_number(line["residual_s"]),
-        ),
+        query_view=_view(document["query_view"]),
+        ref_view=_view(document["ref_view"]),
+        line=None if line is None else _line_from_document(line),
         strength=_number(document["strength"]),
         num_independent=_number(document["num_independent"]),
-        per_second=tuple(map(_pair_from_document, document["per_second"])),
-        best=tuple(map(_pair_from_document, document["best"])),
-        hints=tuple(map(_hint_from_document, document["hints"])),
+        per_second=tuple(map(_pair_from_document, _list(document["per_second"]))),
+        best=tuple(map(_pair_from_document, _list(document["best"]))),
+        hints=tuple(map(_hint_from_document, _list(document["hints"]))),
+    )
+
+
+def _line_from_document(document: Mapping[str, Any]) -> TimeLine:
+    return TimeLine(
+        slope=_number(document["slope"]),
+        intercept_s=_number(document["intercept_s"]),
+        residual_s=_number(document["residual_s"]),
     )
 
 
@@ -171,6 +176,18 @@ def _hint_from_document(document: Mapping[str, Any]) -> Hint:
     if not isinstance(kind, str):
         raise TypeError(f"wanted the kind of a hint as text, got {kind!r}"[:80])
     return Hint(kind=kind, value=None if value is None else _number(value))
+
+
+def _view(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError(f"wanted the number of a view, got {value!r}"[:80])
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"wanted a list, got {type(value).__name__} {value!r}"[:80])
+    return value
 
 
 def _number(value: object) -> float:

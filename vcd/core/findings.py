@@ -179,6 +179,7 @@ class MatchReport:
         num_pairs_over_cap: candidates that the safety cap cut off; 0 when it did not bite.
         num_matches_left_out: weaker matches that did not fit into a message; 0 when all did.
         num_stretches_left_out: shorter stretches, examined and skipped, that did not fit either.
+        num_evidence_left_out: matches whose evidence did not fit into a message; 0 when all did.
         elapsed_s: seconds spent in each stage.
         schema_version: of this record's written form.
     """
@@ -198,6 +199,7 @@ class MatchReport:
     num_pairs_over_cap: int = 0
     num_matches_left_out: int = 0
     num_stretches_left_out: int = 0
+    num_evidence_left_out: int = 0
     elapsed_s: Mapping[str, float] = field(default_factory=dict)
     schema_version: int = 1
 

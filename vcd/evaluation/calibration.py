@@ -27,6 +27,7 @@ __all__ = [
     "PrecisionCurve",
     "Threshold",
     "choose_threshold",
+    "curve_of_scores",
     "found_scores",
     "num_needed",
     "precision_curve",
@@ -125,24 +126,49 @@ def precision_curve(matches: Segments, truth: Segments) -> PrecisionCurve:
         truth: the true segments of these queries.
     """
     is_right, best = found_scores(matches, truth)
-    order = np.argsort(-matches.score, kind="stable")
-    score = matches.score[order]
+    return curve_of_scores(
+        matches.query_ids,
+        matches.score,
+        is_right,
+        found_score=best[np.isfinite(best)],
+        num_true=len(truth),
+    )
+
+
+def curve_of_scores(
+    query_ids: NDArray[np.str_],
+    score: NDArray[np.float64],
+    is_right: NDArray[np.bool_],
+    *,
+    found_score: NDArray[np.float64],
+    num_true: int,
+) -> PrecisionCurve:
+    """Measure precision and recall at every score where it is known which matches are right.
+
+    Args:
+        query_ids: ``(N,)`` whose match each is: those of one query stand or fall together.
+        score: ``(N,)`` of each match.
+        is_right: ``(N,)`` whether each is right.
+        found_score: ``(F,)`` of each true segment that was found, its best score; in any order.
+        num_true: how many true segments there are, ``>= F``.
+    """
+    order = np.argsort(-score, kind="stable")
+    score = score[order]
     last = np.flatnonzero(np.append(score[1:] != score[:-1], len(score) > 0))[::-1]
     num_matches = last + 1
     num_right = np.cumsum(is_right[order])[last]
-    num_alone = num_matches**2 / np.cumsum(2 * _earlier(matches.query_ids[order]) + 1)[last]
+    num_alone = num_matches**2 / np.cumsum(2 * _earlier(query_ids[order]) + 1)[last]
     precision = num_right / num_matches
     low, high = _interval(precision, num_alone)
-    found = np.sort(best[np.isfinite(best)])
-    num_found = len(found) - np.searchsorted(found, score[last])
+    num_found = len(found_score) - np.searchsorted(np.sort(found_score), score[last])
     return PrecisionCurve(
         min_score=score[last],
         precision=precision,
         low=low,
         high=high,
-        recall=num_found / max(1, len(truth)),
+        recall=num_found / max(1, num_true),
         num_matches=num_matches,
-        num_true=len(truth),
+        num_true=num_true,
     )
 
 

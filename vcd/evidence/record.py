@@ -178,11 +178,12 @@ class EvidenceRecord:
     Attributes:
         report: what was said of it; each match carries its `MatchEvidence`.
         query: the upload; None when it was refused before anything was known of it.
-        query_strip: pictures along the whole upload; None where they could not be had.
         refs: the references that matches name, sorted by id.
         matches: in the order of the report's matches.
         terms: under which the scores were made.
         software: name and version of the program that wrote it.
+        query_strip: pictures along the whole upload; None where they could not be had.
+        digest: of the file that it was read from, as decisions name it; None before that.
     """
 
     report: MatchReport
@@ -192,6 +193,7 @@ class EvidenceRecord:
     terms: Terms
     software: str
     query_strip: Sheet | None = None
+    digest: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.matches) != len(self.report.matches):

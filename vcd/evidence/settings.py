@@ -11,8 +11,8 @@ class EvidenceSettings:
 
     in_reports: bool = False
     """Whether the reports of a worker say of each match why: its line, its similarity second by
-    second, its best frame pairs, what seems to have been done to it. Adds about 100 bytes for
-    each second of a match."""
+    second, its best frame pairs, what seems to have been done to it. Adds about 400 bytes for a
+    match and 55 for each second of it."""
 
     max_map_cells: int = 96
     """Rows and columns of a similarity heat map at most. Larger: finer maps, larger files."""
@@ -20,6 +20,10 @@ class EvidenceSettings:
     max_frame_pairs: int = 48
     """Pictures of either side of a match that are kept, evenly spread. Larger: the pair under the
     pointer is nearer to it, and files are larger."""
+
+    max_pictured_matches: int = 24
+    """Matches of one upload that have pictures and clips, the best ones; the others have all but
+    these. Larger: `--min-score=-inf` writes more files and takes longer."""
 
     frame_height_px: int = 180
     """Height of these pictures. Larger: more detail, larger files."""

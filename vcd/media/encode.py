@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["write_video"]
 
+_REPRODUCIBLE = {"fflags": "+bitexact"}
+"""Equal pictures are equal files: no time of day, and no random number as Matroska has them."""
+
 
 def write_video(
     path: Path,
@@ -54,7 +57,7 @@ def write_video(
     num_frames = 0
     stream: VideoStream | None = None
     try:
-        with _kept_scheduling(), av.open(str(path), "w") as container:
+        with _kept_scheduling(), av.open(str(path), "w", options=_REPRODUCIBLE) as container:
             for pixels_HWC in frames:
                 if stream is None:
                     stream = cast(

@@ -7,19 +7,18 @@ Neither belongs to the contents, so the version of the index stays. What a fit i
 not know: it keeps it under its digest for those who do (`vcd.descriptors`).
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vcd.core import Calibration, InputError, SetupError
+from vcd.core import Calibration, SetupError
 from vcd.core.calibration import calibration_from_document, calibration_to_document
+from vcd.search.checked_file import read_checked, write_checked
 from vcd.search.layout import as_setup_error, projected_files
 from vcd.search.owner import followed_log
-from vcd.search.publication import WriterLock, publish_file, remove_files
+from vcd.search.publication import WriterLock, remove_files
 
 __all__ = [
     "CALIBRATION_NAME",
@@ -57,19 +56,15 @@ def read_calibration(directory: Path) -> IndexCalibration:
         SetupError: it is damaged, of a newer version, or cannot be read.
     """
     path = directory / CALIBRATION_NAME
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return IndexCalibration()
-    except OSError as error:
-        raise SetupError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        return _calibration_from(json.loads(data), path)
-    except (KeyError, TypeError, ValueError, RecursionError, InputError) as error:
-        raise SetupError(
-            f"{path}: damaged ({error}): `vcd index calibrate --clear --index {directory}` "
-            "removes it, then calibrate again"
-        ) from error
+    stored = read_checked(
+        path,
+        lambda body: _calibration_from(body, path),
+        kind=_FORMAT,
+        version=_VERSION,
+        advice=f"`vcd index calibrate --clear --index {directory}` removes it, "
+        "then calibrate again",
+    )
+    return stored or IndexCalibration()
 
 
 def change_calibration(
@@ -96,8 +91,8 @@ def change_calibration(
         after = change(before)
         if write_fit is not None and after.fit_digest is not None:
             write_fit(fit_path(directory, after.fit_digest))
-        data = _calibration_bytes(after)
-        publish_file(directory, lambda file: file.write(data), lambda _: CALIBRATION_NAME)
+        path = directory / CALIBRATION_NAME
+        write_checked(path, _body_of(after), kind=_FORMAT, version=_VERSION)
         _remove_unnamed(directory, after.fit_digest)
         if after.fit_digest != before.fit_digest:
             remove_files(projected_files(directory))
@@ -142,33 +137,15 @@ def _remove_unnamed(directory: Path, fit_digest: str | None) -> None:
     remove_files(each for each in directory.glob(f"{_FIT_PREFIX}*.npz") if each != named)
 
 
-def _calibration_bytes(calibration: IndexCalibration) -> bytes:
+def _body_of(calibration: IndexCalibration) -> dict[str, Any]:
     threshold = calibration.threshold
-    body = {
+    return {
         "fit": calibration.fit_digest,
         "threshold": None if threshold is None else calibration_to_document(threshold),
     }
-    document = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "sha256": _body_digest(body),
-        "body": body,
-    }
-    return (json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
-def _body_digest(body: object) -> str:
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _calibration_from(document: dict[str, Any], path: Path) -> IndexCalibration:
-    found = document["format"], document["version"]
-    if found != (_FORMAT, _VERSION):
-        raise ValueError(f"wanted {_FORMAT} of version {_VERSION}, got {found[0]} of {found[1]}")
-    body = document["body"]
-    if document["sha256"] != _body_digest(body):
-        raise ValueError("its checksum is wrong")
+def _calibration_from(body: dict[str, Any], path: Path) -> IndexCalibration:
     threshold = body["threshold"]
     return IndexCalibration(
         fit_digest=body["fit"],

@@ -127,9 +127,14 @@ class IndexWriter:
         return ref_id in self._refs or ref_id in self._waiting
 
     def add(
-        self, video: Video, descriptors: Descriptors, *, skipped: tuple[Skipped, ...] = ()
+        self,
+        video: Video,
+        descriptors: Descriptors,
+        *,
+        skipped: tuple[Skipped, ...] = (),
+        excluded: Iterable[Interval] = (),
     ) -> None:
-        """Add a reference, in place of the one that has its id.
+        """Add a reference, in place of the one that has its id; ``excluded`` is never searched.
 
         Raises:
             SetupError: its descriptors are of another space, or the disk is full.
@@ -151,6 +156,7 @@ class IndexWriter:
             num_rows=len(part.rows),
             frame_first=0,
             num_frames=len(part.frames),
+            excluded=tuple(sorted(excluded)),
             skipped=skipped,
         )
         self._is_changed = True

@@ -1,8 +1,8 @@
-"""What can be set about the search and the choice of pairs."""
+"""What can be set about the search, the choice of pairs, and the pre-flight of references."""
 
 from dataclasses import dataclass
 
-__all__ = ["SearchSettings"]
+__all__ = ["PreflightSettings", "SearchSettings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,3 +73,60 @@ class SearchSettings:
             raise ValueError("search.max_rejected and search.approximate_slack cannot be negative")
         if self.min_score != self.min_score or self.min_pair_score != self.min_pair_score:
             raise ValueError("search.min_score and search.min_pair_score must be numbers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightSettings:
+    """Which stretches of a reference `vcd index preflight` proposes to exclude.
+
+    Nothing here changes a match: what is accepted is stored with the index. The reasons for the
+    defaults are in ``docs/design/evidence.md``.
+
+    Raises:
+        ValueError: a count is below 1, or a share or a length is out of its range.
+    """
+
+    min_videos: int = 2
+    """Other videos in which a stretch must match to be common. Larger: fewer proposals; 1 proposes
+    whatever any other video shares."""
+
+    agreeing_share: float = 0.5
+    """A common stretch ends where less than this share of the videos that match its most common
+    frame still match. Larger: what only follows an intro in some videos is spared sooner."""
+
+    duplicate_share: float = 0.9
+    """A video that matches at least this share of the reference holds (nearly) all of it: it is
+    told as a duplicate and makes nothing common. Larger: fewer duplicates."""
+
+    max_excluded_share: float = 0.5
+    """Proposals that take more than this share of the frames that carry evidence are accepted by
+    `--anyway` alone; stills that do are not proposed. Larger: less is asked."""
+
+    still_similarity: float = 0.97
+    """Similarity to its first frame from which on a stretch counts as still. Larger: fewer stills.
+    Empty rooms under a fixed camera have 0.99, people who talk before one 0.87."""
+
+    min_still_s: float = 8.0
+    """Shortest still that is proposed. Larger: fewer of them; slides and pauses are shorter."""
+
+    min_silent_s: float = 1.0
+    """Shortest black or flat stretch that is proposed. Larger: fewer of them."""
+
+    margin_s: float = 0.5
+    """How much is excluded on either side of a common stretch: one frame at the default rate.
+    Larger: less of an intro stays, and less of what is next to it is protected."""
+
+    max_gap_s: float = 1.0
+    """Common stretches that lie this near to each other are one. Larger: fewer, longer ones."""
+
+    def __post_init__(self) -> None:
+        if self.min_videos < 1:
+            raise ValueError(f"preflight.min_videos must be at least 1, got {self.min_videos}")
+        for name in ("agreeing_share", "duplicate_share", "max_excluded_share", "still_similarity"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise ValueError(f"preflight.{name} must be in (0, 1], got {getattr(self, name)}")
+        for name in ("min_still_s", "min_silent_s", "margin_s", "max_gap_s"):
+            if not 0.0 <= getattr(self, name) < float("inf"):
+                raise ValueError(
+                    f"preflight.{name} must be a length of 0 or more, got {getattr(self, name)}"
+                )

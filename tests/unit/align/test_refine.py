@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from vcd.align import AlignSettings, align_pair
-from vcd.core import InputError
+from vcd.align.frames import FrameView
+from vcd.align.paths import Line
+from vcd.align.refine import refine_bounds
+from vcd.core import InputError, Interval
 
 SETTINGS = AlignSettings()
 
@@ -148,3 +151,77 @@ def test_an_outlier_does_not_tilt_the_line(made, rng):
 
     assert line.slope == pytest.approx(1.0, abs=1e-3)
     assert line.intercept == pytest.approx(2.5, abs=0.1)
+
+
+def _silenced(descriptors, first, stop):
+    """Take the evidence from some frames, as from those that are excluded."""
+    features = np.array(descriptors.features)
+    features[first:stop] = 0.0
+    return dataclasses.replace(descriptors, features=features)
+
+
+@pytest.mark.parametrize("dense", [False, True], ids=["grid", "dense"])
+@pytest.mark.parametrize("seed", range(6))
+def test_bounds_end_half_a_step_inside_frames_without_evidence_at_the_latest(made, seed, dense):
+    slow = made.Footage(seed, 60.0, drift=0.02, shot_s=30.0)  # frames match their neighbours
+    query = made.describe("q", lambda times_s: slow.at(times_s + 10.0), 0.0, 30.0, seed=seed)
+    whole = made.describe("r", slow.at, 0.0, 60.0, noise=0.0)
+    ref = _silenced(_silenced(whole, 0, 30), 50, 120)  # it speaks from 15 to 25 s
+
+    def denser(interval, rate_hz, view):
+        at = slow.at
+        return made.describe(
+            "q", lambda times_s: at(times_s + 10.0), interval.start_s, interval.end_s, rate_hz
+        )
+
+    found = align_pair(
+        query, ref, made.tally(query, ref), SETTINGS, denser=denser if dense else None
+    ).accepted
+
+    assert found
+    for match in found:
+        assert match.ref.start_s >= 14.75
+        assert match.ref.end_s <= 25.25
+
+
+@pytest.mark.parametrize("num_silent", [1, 2])
+def test_a_first_frame_of_the_ref_that_is_silent_is_no_edge_to_go_to(made, num_silent):
+    footage = made.Footage(3, 40.0)
+    query = made.describe("q", footage.at, 0.0, 20.0)
+    ref = _silenced(made.describe("r", footage.at, 0.0, 20.0, noise=0.0), 0, num_silent)
+
+    found = align_pair(query, ref, made.tally(query, ref), SETTINGS).accepted[0]
+
+    assert found.ref.start_s >= 0.5 * num_silent - 0.25
+    assert found.query.start_s >= 0.5 * num_silent - 0.3
+
+
+def test_a_copied_fade_from_black_belongs_to_the_copy(made):
+    footage = made.Footage(3, 40.0)
+    query = _silenced(made.describe("q", footage.at, 0.0, 20.0), 0, 1)
+    ref = _silenced(made.describe("r", footage.at, 0.0, 20.0, noise=0.0), 0, 1)
+
+    found = align_pair(query, ref, made.tally(query, ref), SETTINGS).accepted[0]
+
+    assert (found.query.start_s, found.ref.start_s) == (0.0, 0.0)
+
+
+def test_a_match_may_span_frames_without_evidence(made):
+    footage = made.Footage(3, 40.0)
+    query = made.describe("q", footage.at, 0.0, 20.0)
+    ref = _silenced(made.describe("r", footage.at, 0.0, 20.0, noise=0.0), 18, 22)
+
+    (found,) = align_pair(query, ref, made.tally(query, ref), SETTINGS).accepted
+
+    assert (found.ref.start_s, found.ref.end_s) == (0.0, 20.0)
+
+
+def test_a_line_that_leads_out_of_the_ref_leaves_the_bounds_of_the_frames(made):
+    footage = made.Footage(3, 40.0)
+    query = FrameView.of(made.describe("q", footage.at, 0.0, 20.0), 0)
+    ref = FrameView.of(made.describe("r", footage.at, 0.0, 20.0, noise=0.0), 0)
+    path = np.array([[10, 12], [11, 13], [12, 14]])
+
+    found = refine_bounds(query, ref, path, Line(slope=1.0, intercept=-100.0), SETTINGS)
+
+    assert found == (Interval(5.0, 6.5), Interval(6.0, 7.5))

@@ -1,14 +1,17 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from tests.evidence_records import make_explained_match
 from tests.factories import make_match, make_report
 from vcd.core import (
     InputError,
+    Interval,
     Rejection,
     decode_matches,
     decode_report,
@@ -56,10 +59,11 @@ def test_the_golden_report_can_still_be_read():
 
 
 def test_what_was_left_out_is_written_only_where_something_was():
-    report = make_report(num_matches_left_out=3, num_stretches_left_out=2)
+    report = make_report(num_matches_left_out=3, num_stretches_left_out=2, num_evidence_left_out=5)
 
     assert decode_report(encode_report(report)) == report
     assert '"num_matches_left_out":3' in encode_report(report)
+    assert '"num_evidence_left_out":5' in encode_report(report)
     assert "left_out" not in encode_report(make_report())
 
 
@@ -76,7 +80,13 @@ def test_a_report_keeps_to_its_published_schema(report):
 
 
 def test_the_published_schema_lists_every_key_that_is_written():
-    document = report_to_document(make_report(num_matches_left_out=1, num_stretches_left_out=1))
+    counts = ("num_matches_left_out", "num_stretches_left_out", "num_evidence_left_out")
+    (rejection,) = make_report().rejected
+    rejection = replace(rejection, query=Interval(0.0, 1.0), ref=Interval(2.0, 3.0))
+    report = make_report(
+        matches=(make_explained_match(),), rejected=(rejection,), **dict.fromkeys(counts, 1)
+    )
+    document = report_to_document(report)
 
     jsonschema.validate(document, _SCHEMA)
     assert set(document) == set(_SCHEMA["properties"])

@@ -217,7 +217,7 @@ def test_an_excluded_stretch_is_stored_but_not_searched(tmp_path, rng):
     found = {int(row) for chunk in index.hits(ref, min_score=0.9) for row in chunk.ref_row}
 
     assert found == {0, 1, 5, 6, 7, 8, 9}
-    assert_same(index.descriptors("r"), ref)
+    assert_same(index.stored_descriptors("r"), ref)
     assert index.info.by_id["r"].excluded == (Interval(1.0, 2.25),)
 
 

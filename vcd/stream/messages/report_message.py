@@ -1,5 +1,6 @@
 """Fit a report into a message: what does not go in is counted, never just gone.
 
+    evidence of matches     before anything else, that of the weakest first, as much as must
     matches                 the weakest go first, and only as many as must
     examined, skipped       only where they fill half of a message: the shortest go first
     rejected                only where they fill a tenth of a message: the weakest go first
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vcd.core import MatchReport, SetupError, encode_report, report_to_document
+from vcd.core.finding_documents import match_to_document
 from vcd.stream.messages.fields import document_bytes
 
 __all__ = ["encode_report_message"]
@@ -34,14 +36,36 @@ def encode_report_message(report: MatchReport, *, max_bytes: int) -> bytes:
     data = _written(report)
     if len(data) <= max_bytes:
         return data
-    fitted = _without_weakest(_with_short_lists(report, max_bytes), max_bytes)
-    data = _written(fitted)
+    bare = _without_evidence(report, 0)
+    room = max_bytes - len(_written(bare))
+    if room >= 0:
+        return _written(_without_evidence(report, room))
+    data = _written(_without_weakest(_with_short_lists(bare, max_bytes), max_bytes))
     if len(data) > max_bytes:
         raise SetupError(
             f"stream.max_report_bytes: wanted room for a report on {report.query_id!a} "
             f"({len(data)} bytes without matches), got {max_bytes}"
         )
     return data
+
+
+def _without_evidence(report: MatchReport, max_bytes: int) -> MatchReport:
+    """Keep the evidence of the best matches, as much of it as goes into so many bytes."""
+    documents = [match_to_document(match) for match in report.matches]
+    written = [{"evidence": each["evidence"]} for each in documents if "evidence" in each]
+    num_kept = _num_that_fit(written, max_bytes)
+    num_seen = 0
+    matches = []
+    for match in report.matches:
+        num_seen += match.evidence is not None
+        is_kept = num_seen <= num_kept
+        matches.append(match if is_kept else dataclasses.replace(match, evidence=None))
+    num_gone = len(written) - num_kept
+    return dataclasses.replace(
+        report,
+        matches=tuple(matches),
+        num_evidence_left_out=report.num_evidence_left_out + num_gone,
+    )
 
 
 def _with_short_lists(report: MatchReport, max_bytes: int) -> MatchReport:
