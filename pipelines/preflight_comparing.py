@@ -21,7 +21,6 @@ from vcd.search import (
     common_stretches,
     descriptor_digest,
     held_frames,
-    informative_frames,
     informative_share,
     silenced,
     silent_stretches,
@@ -245,13 +244,12 @@ class _Run:
         )
 
     def _num_matching(self, seen: Iterable[Sighting]) -> NDArray[np.int64]:
-        """``(T,)`` how many videos match at each frame with evidence, duplicates left out."""
+        """``(T,)`` how many videos match at each frame, duplicates left out."""
         timeline = self.ref.timeline
         count = np.zeros(len(timeline), dtype=np.int64)
         for each in seen:
             if not each.is_duplicate:
                 count += held_frames(timeline, [match.ref for match in each.matches])
-        count[~informative_frames(self.candidate.descriptors)] = 0
         return count
 
     def _left(self, seen: Sequence[Sighting], excluded: Sequence[Interval]) -> list[Sighting]:

@@ -18,7 +18,7 @@ HOSTILE = (
     "invoice\u202egpj.exe\u2066right\u200fleft",
     "two\nlines\tand a tab\r\nand more",
     "fire \U0001f525 family \U0001f468\u200d\U0001f469\u200d\U0001f467 e\u0301 \u0627\u0644",
-    "caf\udce9.mp4",
+    "gar\udce7on.mp4",
     "../../etc/passwd",
     "javascript:alert(1)//",
     "__proto__",

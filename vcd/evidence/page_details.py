@@ -48,7 +48,7 @@ def upload_details(record: EvidenceRecord, place: Place) -> dict[str, Any]:
             _match(match, shown, ref_ids.index(match.ref_id), record.terms.settings, place)
             for match, shown in zip(report.matches, record.matches, strict=True)
         ],
-        "rejected": [_rejection(rejection) for rejection in report.rejected],
+        "rejected": [_not_reported(rejection) for rejection in report.rejected],
         "left_out": [
             report.num_matches_left_out,
             report.num_stretches_left_out,
@@ -114,7 +114,7 @@ def _ref(ref: RefRecord, place: Place) -> dict[str, Any]:
     }
 
 
-def _rejection(rejection: Rejection) -> dict[str, Any]:
+def _not_reported(rejection: Rejection) -> dict[str, Any]:
     return {
         "ref_id": rejection.ref_id,
         "rule": rejection.rule,

@@ -6,6 +6,7 @@ from PIL import Image, ImageDraw
 
 from vcd.core import Hint
 from vcd.evidence import merged_hints, transform_hints
+from vcd.evidence.registration import register
 
 WIDTH, HEIGHT = 240, 180
 NUM_PAIRS = 3
@@ -85,6 +86,12 @@ def test_a_crop_tells_how_much_of_the_picture_is_left() -> None:
     assert said == {"cropped": pytest.approx(144 * 192 / (180 * 240), abs=0.03)}
 
 
+def test_a_mirrored_crop_tells_both() -> None:
+    said = hints(lambda ref: ref[18:162, 12:204][:, ::-1].copy())
+
+    assert said == {"cropped": pytest.approx(0.64, abs=0.03), "mirrored": None}
+
+
 def test_a_border_tells_its_share_of_the_copy() -> None:
     assert hints(padded) == {"padded": pytest.approx(0.4, abs=0.02)}
 
@@ -138,6 +145,21 @@ def test_another_shape_of_picture_alone_is_no_change() -> None:
 )
 def test_where_pictures_cannot_be_laid_over_each_other_nothing_is_said(edit) -> None:
     assert hints(edit) == {}
+
+
+@pytest.mark.parametrize(
+    ("edit", "is_turned"),
+    [
+        pytest.param(turned, True, id="turned"),
+        pytest.param(in_another, False, id="inset"),
+        pytest.param(lambda ref: ref, False, id="as it was"),
+    ],
+)
+def test_a_turned_picture_is_known_as_one(edit, is_turned: bool) -> None:
+    found = register([(edit(ref), ref) for ref in film(1)])
+
+    assert found is not None
+    assert found.is_turned is is_turned
 
 
 def test_no_pictures_say_nothing() -> None:

@@ -137,8 +137,7 @@ def test_candidates_are_held_against_each_other(ref, rng):
     assert all(spans(each) == [(0.0, 10.5)] for each in found)
 
 
-def test_black_is_proposed_and_what_others_match_around_it(ref, rng):
-    """Three seconds of black in the middle of the intro: both halves are common."""
+def test_black_in_the_middle_of_an_intro_parts_nothing(ref, rng):
     background = [sharing(ref, f"b{i}", INTRO, rng) for i in range(2)]
     ref = silenced(ref, [Interval(4.0, 7.0)])
     background = [silenced(each, [Interval(9.0, 12.0)]) for each in background]
@@ -157,6 +156,14 @@ def test_what_is_excluded_already_stays_so_and_does_not_hide_what_is_common(ref,
 
     assert [(each.start_s, each.end_s) for each in found.excluded] == [(0.0, 10.5), (25.0, 30.0)]
     assert found.excluded_share_before == 10 / 60
+
+
+def test_a_video_that_shares_only_what_is_excluded_already_is_not_left(ref, rng):
+    candidate = Candidate(descriptors=ref, excluded=(Interval(0.0, 10.5),))
+
+    (found,) = compare([candidate], others(sharing(ref, "b", INTRO, rng)), rules())
+
+    assert [each.is_left for each in found.sightings] == [False]
 
 
 def test_without_others_nothing_is_common_and_nothing_was_compared(ref):
