@@ -103,6 +103,8 @@ class Claim:
     def note_since(self, again: Rebuilt, index_version: str) -> None:
         """Note what is not the same and need not be."""
         record = self.known
+        if not record.report.matches:
+            self.notes.append("no match was recorded: whether there is one was not looked at")
         if record.report.decoder != again.report.decoder:
             self.notes.append(
                 f"decoded by {record.report.decoder} then, by {again.report.decoder} now"

@@ -11,7 +11,7 @@ INJECTED = "() => document.querySelectorAll('img, svg[onload], iframe, object, [
 
 
 def test_hostile_names_are_text_in_the_overview(open_page, report):
-    page = ready(open_page(report, height_px=2000))
+    page = ready(open_page(report, height_px=1000))
 
     assert {shown_as(name) for name in HOSTILE} <= set(names(page))
     assert "owned" not in page.title()
@@ -19,7 +19,7 @@ def test_hostile_names_are_text_in_the_overview(open_page, report):
 
 
 def test_hostile_names_are_text_on_the_pages_of_their_uploads(open_page, report):
-    page = ready(open_page(report, height_px=2000))
+    page = ready(open_page(report, height_px=1000))
 
     for name, ref in zip(HOSTILE, reversed(HOSTILE), strict=True):
         go_to(page, shown_as(name))
@@ -33,7 +33,7 @@ def test_hostile_names_are_text_on_the_pages_of_their_uploads(open_page, report)
 
 
 def test_a_name_that_turns_around_does_not_turn_its_row(open_page, report):
-    page = ready(open_page(report, height_px=2000))
+    page = ready(open_page(report, height_px=1000))
     turned, plain = row_of(page, shown_as(HOSTILE[4])), row_of(page, "garden")
 
     lefts = [
@@ -46,14 +46,14 @@ def test_a_name_that_turns_around_does_not_turn_its_row(open_page, report):
 
 
 def test_a_name_of_300_characters_does_not_widen_the_page(open_page, report):
-    page = ready(open_page(report, height_px=2000))
+    page = ready(open_page(report, height_px=1000))
 
     assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 @pytest.mark.parametrize("words", ["<img", "</script", "{{", "\u202e", "__proto__"])
 def test_hostile_words_can_be_searched_for(open_page, report, words):
-    page = ready(open_page(report, height_px=2000))
+    page = ready(open_page(report, height_px=1000))
 
     hook(page, "search").fill(words)
     page.wait_for_timeout(300)

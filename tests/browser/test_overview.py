@@ -12,7 +12,7 @@ from tests.browser.stories import STORIES, Story
 
 pytestmark = pytest.mark.browser
 
-TALL_PX = 2000
+TALL_PX = 1000
 STORY_OF = {shown_as(story.query_id): story for story in STORIES}
 
 

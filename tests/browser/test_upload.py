@@ -126,7 +126,7 @@ def test_matches_are_stepped_through_by_keyboard(opened):
 
 
 def test_uploads_are_stepped_through_by_keyboard_in_the_order_of_the_overview(open_page, report):
-    page = ready(open_page(report, height_px=2000))
+    page = ready(open_page(report, height_px=1000))
     order = texts(page, "row-name")
     press(page, "j", "Enter")
     ready(page, "upload")
@@ -247,7 +247,7 @@ def test_the_space_bar_plays_and_pauses(opened):
 
 
 def test_a_link_to_a_match_opens_it(open_page, report):
-    page = ready(open_page(report, height_px=2000))
+    page = ready(open_page(report, height_px=1000))
     number = row_of(page, "medley").get_attribute("data-upload")
 
     page.goto(f"{report.as_uri()}#/upload/{number}/1")

@@ -3,7 +3,7 @@
 A sentence is a list of parts: text of ours as strings, names from outside as lists of one, so
 that the page can set a name apart from the words around it:
 
-    ["12.4 s to 31.0 s of the upload are 80.1 s to 99.0 s of ", ["harbour"]]
+    ["12.4 s to 31.0 s of the upload match 80.1 s to 99.0 s of ", ["harbour"]]
 """
 
 import math
@@ -49,6 +49,8 @@ _VIEWS = (
 _LONG_S = 600.0
 """Moments from here on are told as players do: nobody finds second 4,512 by hand."""
 
+_ONE_PICTURE = "its pictures are so alike that they count as one"
+
 _LEVELS = (0.9, 0.8, 0.7, 0.6, 0.5)
 """Round similarities: a match is told by the highest that at least half of its seconds reach."""
 
@@ -60,6 +62,8 @@ def verdict_sentence(report: MatchReport, duration_s: float | None) -> Sentence:
     looked = f"the {_length(total_length_s(report.examined))} that were looked at"
     if duration_s is not None and not _is_partial(report):
         looked = f"its {_length(duration_s)}" if duration_s else "the picture"
+    if not report.matches and report.skipped and not report.examined:
+        return ["Nothing of it could be looked at: nobody knows whether it is a copy."]
     if not report.matches:
         return [f"No match in {looked}, among {_counted(report.num_refs, 'reference')}."]
     copied_s = total_length_s([match.query for match in report.matches])
@@ -74,9 +78,9 @@ def verdict_sentence(report: MatchReport, duration_s: float | None) -> Sentence:
 
 
 def match_sentence(match: Match) -> Sentence:
-    """``12.4 s to 31.0 s of the upload are 80.1 s to 99.0 s of harbour``; hints may follow it."""
+    """``12.4 s to 31.0 s of the upload match 80.1 s to 99.0 s of harbour``; hints may follow it."""
     return [
-        f"{_stretch(match.query)} of the upload are {_stretch(match.ref)} of ",
+        f"{_stretch(match.query)} of the upload match {_stretch(match.ref)} of ",
         [match.ref_id],
     ]
 
@@ -93,11 +97,12 @@ def match_reasons(match: Match, evidence: MatchEvidence, min_score: float | None
             f"at a similarity of {level:g} or more"
         )
     own = round(evidence.num_independent)
-    say = "says something of its own" if own == 1 else "say something of their own"
-    reasons.append(f"about {_counted(own, 'frame')} that {say}")
+    reasons.append(
+        f"about {_counted(own, 'picture')} unlike each other" if own > 1 else _ONE_PICTURE
+    )
     if evidence.line is not None:
         reasons.append(
-            f"the frames lie on a line, half of them within {evidence.line.residual_s:.2f} s of it"
+            f"both run in step: half of the frames to within {evidence.line.residual_s:.2f} s"
         )
     for number, whose in ((evidence.query_view, "upload"), (evidence.ref_view, "reference")):
         if number != 0:
@@ -148,12 +153,17 @@ _HINTS: dict[str, Callable[[float], str]] = {
     "cropped": lambda left: f"cropped, about {_percent(left)} of the picture is left",
     "padded": lambda share: f"borders around it, about {_percent(share)} of the picture",
     "inset": lambda share: f"a picture in the picture, about {_percent(share)} of it",
-    "stacked": lambda share: f"beside another picture, about {_percent(share)} of the whole",
+    "stacked": lambda share: f"beside another picture, on about {_percent(share)} of the whole",
     "overlaid": lambda share: f"something lies over about {_percent(share)} of it",
     "colour": lambda change: f"colours changed, by about {_percent(change)}",
 }
 
-_HINT_NAMES = {"inset": "picture in picture", "padded": "borders", "colour": "colours changed"}
+_HINT_NAMES = {
+    "inset": "picture in picture",
+    "padded": "borders",
+    "stacked": "beside another",
+    "colour": "colours changed",
+}
 
 _RULES: dict[str, Callable[[float, float], str]] = {
     "min_pair_hits": lambda value, limit: (
@@ -167,15 +177,24 @@ _RULES: dict[str, Callable[[float, float], str]] = {
         f"{limit:.0f} are needed"
     ),
     "min_length": lambda value, limit: f"{value:.1f} s long; {limit:.1f} s are needed",
-    "min_score": lambda value, limit: f"score {value:.2f} is below {limit:.2f}",
+    "min_score": lambda value, limit: "score {} is below {}".format(*_apart(value, limit)),
     "max_overlap": lambda value, limit: (
-        f"a better match covers {_percent(value)} of it; {_percent(limit)} is the most"
+        f"a better match covers {_percent(value)} of it already; up to {_percent(limit)} may be"
     ),
 }
 
 
 def _is_partial(report: MatchReport) -> bool:
     return bool(report.skipped or report.num_stretches_left_out)
+
+
+def _apart(value: float, limit: float) -> tuple[str, str]:
+    """Write two numbers with as few digits, two or more, as show that they differ."""
+    for digits in (2, 3):
+        told = f"{value:.{digits}f}", f"{limit:.{digits}f}"
+        if told[0] != told[1]:
+            return told
+    return f"{value:.5f}", f"{limit:.5f}"
 
 
 def _level(similar: Sequence[float]) -> tuple[float, int]:

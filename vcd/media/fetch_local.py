@@ -45,6 +45,8 @@ def digest_file(path: Path) -> str:
         ) from None
     except OSError as error:
         raise InputError(f"{path}: wanted a readable file, got: {error.strerror}") from error
+    except ValueError:  # a NUL, or half a surrogate pair, in somebody else's record
+        raise InputError(f"{str(path)!a}: wanted a file, and no file has such a path") from None
 
 
 def read_local(path: Path, intake: Intake) -> os.stat_result:

@@ -17,12 +17,12 @@ from vcd.search.commonness import (
     informative_frames,
     informative_share,
     pair_hits,
-    silenced,
     silent_stretches,
     still_stretches,
 )
 from vcd.search.directory import IndexWriter
 from vcd.search.exact import ExactIndex
+from vcd.search.exclusion import silenced
 from vcd.search.index import FaissIndex, check_factory, open_index
 from vcd.search.info import IndexInfo, RefInfo, is_index, read_info
 from vcd.search.manifest import descriptor_digest, index_version

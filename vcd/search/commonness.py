@@ -11,7 +11,7 @@ frames, N rows, D dimensions.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,6 @@ __all__ = [
     "informative_frames",
     "informative_share",
     "pair_hits",
-    "silenced",
     "silent_stretches",
     "still_stretches",
 ]
@@ -126,18 +125,6 @@ def informative_share(video: Descriptors, intervals: Sequence[Interval]) -> floa
     if not speaks.any():
         return 0.0
     return float(held_frames(video.timeline, intervals)[speaks].mean())
-
-
-def silenced(video: Descriptors, excluded: Sequence[Interval]) -> Descriptors:
-    """Take the evidence from every frame that is on screen within the intervals.
-
-    As the search does with excluded stretches: a frame that only touches one goes as well.
-    """
-    features = video.features.copy()
-    for interval in excluded:
-        first, stop = video.timeline.frames_in(interval)
-        features[(video.frame >= first) & (video.frame < stop)] = 0.0
-    return replace(video, features=features)
 
 
 def common_stretches(

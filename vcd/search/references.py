@@ -7,13 +7,13 @@ a derivation made of them.
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vcd.core import Descriptors, InputError, SetupError, Timeline
+from vcd.core import Descriptors, InputError, SetupError
+from vcd.search.exclusion import excluded_rows, silenced
 from vcd.search.manifest import Manifest, RefEntry, read_manifest
 from vcd.search.row_derivation import RowDerivation, derived_shard
 from vcd.search.shards import Shard, map_shard
@@ -142,11 +142,7 @@ class MappedReferences:
         """
         ref = self._entry(ref_id)
         descriptors = self._shards[ref.shard].descriptors(ref, self.space)
-        if not ref.excluded:
-            return descriptors
-        features = np.array(descriptors.features)
-        features[_excluded_rows(ref, descriptors.timeline, descriptors.frame)] = 0.0
-        return replace(descriptors, features=features)
+        return silenced(descriptors, ref.excluded)
 
     def stored_descriptors(self, ref_id: str) -> Descriptors:
         """Read one reference as it was added, whatever is derived from it.
@@ -167,16 +163,5 @@ def _searched_rows(shard: Shard, ref: RefEntry) -> NDArray[np.bool_]:
     rows = shard.part(ref).rows
     is_searched = np.array(rows["is_informative"], dtype=np.bool_)
     if ref.excluded:
-        is_searched &= ~_excluded_rows(ref, shard.timeline(ref), rows["frame"])
+        is_searched &= ~excluded_rows(shard.timeline(ref), rows["frame"], ref.excluded)
     return is_searched
-
-
-def _excluded_rows(
-    ref: RefEntry, timeline: Timeline, frame: NDArray[np.int32]
-) -> NDArray[np.bool_]:
-    """Tell which rows are of frames on screen at some time of an excluded stretch."""
-    is_excluded = np.zeros(len(frame), dtype=np.bool_)
-    for interval in ref.excluded:
-        first, stop = timeline.frames_in(interval)
-        is_excluded |= (frame >= first) & (frame < stop)
-    return is_excluded

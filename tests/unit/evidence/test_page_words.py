@@ -99,7 +99,7 @@ def test_the_name_of_a_reference_stands_apart_from_the_words_around_it():
     )
 
     assert match_sentence(match) == [
-        "12.4 s to 31.0 s of the upload are 80.1 s to 99.0 s of ",
+        "12.4 s to 31.0 s of the upload match 80.1 s to 99.0 s of ",
         ["<b>"],
     ]
 
@@ -187,11 +187,13 @@ def test_an_unknown_reason_is_told_by_its_name():
     ("rule", "value", "limit", "said"),
     [
         ("min_score", 0.31, 0.45, "score 0.31 is below 0.45"),
+        ("min_score", 0.4461, 0.45, "score 0.446 is below 0.450"),
+        ("min_score", 0.44996, 0.45, "score 0.44996 is below 0.45000"),
         ("min_length", 1.5, 2.0, "1.5 s long; 2.0 s are needed"),
         ("min_frames", 1.0, 3.0, "1 frame on a common path; 3 are needed"),
         ("min_pair_hits", 1.0, 3.0, "1 similar pair of frames; 3 are needed"),
         ("min_pair_score", 0.3, 0.4, "the best pair of frames has 0.30; 0.40 is needed"),
-        ("max_overlap", 0.9, 0.5, "a better match covers 90 % of it; 50 % is the most"),
+        ("max_overlap", 0.9, 0.5, "a better match covers 90 % of it already; up to 50 % may be"),
         ("min_pair_hits", 1.0, float("inf"), "1 similar pair of frames; inf are needed"),
         ("new_rule", 1.0, 2.0, "rule new_rule: 1, the limit is 2"),
     ],

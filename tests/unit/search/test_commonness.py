@@ -100,12 +100,6 @@ def test_the_share_is_of_the_frames_that_carry_evidence():
     assert informative_share(video(NOTHING), [Interval(0.0, 1.0)]) == 0.0
 
 
-def test_silenced_frames_carry_no_evidence_also_where_a_stretch_only_touches_them():
-    ref = silenced(video(EAST, EAST, EAST, EAST), [Interval(0.9, 1.0), Interval(1.5, 1.6)])
-
-    assert informative_frames(ref).tolist() == [True, False, True, False]
-
-
 def test_what_matches_in_two_others_is_common_with_half_a_second_on_either_side():
     count = np.array([0, 1, 2, 2, 3, 1, 0, 0, 0, 0])
 

@@ -46,10 +46,15 @@ function clipFigure(video, whose, clip) {
 }
 
 function clipWords(match) {
-  const slope = slopeOf(match);
+  const slope = rateOf(match);
   const rate = !match.clips[0] || !match.clips[1] || Math.abs(slope - 1) < 0.005 ? "" : `The reference plays at ${slope.toFixed(2)}x to stay in step. `;
   const ends = match.clips[0] && match.clips[0].at[1] < match.query_s[1] - 0.5;
   return `${rate}${ends ? `Clips end after ${lengthWords(match.clips[0].at[1] - match.clips[0].at[0])}; the match is longer.` : ""}`;
+}
+
+/* Without a line nothing says what keeps step with what: both play as they are. */
+function rateOf(match) {
+  return match.line ? match.line[0] : 1;
 }
 
 function togglePlay(player = CLIPS.current) {
@@ -65,7 +70,7 @@ async function startClips(player) {
   player.isPlaying = true;
   player.button.textContent = "Pause";
   if (player.videos[0] && player.videos[1]) {
-    player.videos[1].playbackRate = clamp(slopeOf(player.match), 0.25, 4);
+    player.videos[1].playbackRate = clamp(rateOf(player.match), 0.25, 4);
   }
   try {
     await Promise.all(player.videos.filter(Boolean).map((video) => video.play()));
@@ -95,7 +100,7 @@ function keepStep(player) {
     ? queryClip.at[0] + queryVideo.currentTime
     : queryAt(player.match, refClip.at[0] + refVideo.currentTime);
   moveTo(query_s, "play");
-  if (queryVideo && refVideo && !refVideo.ended) {
+  if (queryVideo && refVideo && !refVideo.ended && player.match.line) {
     const wanted = refAt(player.match, query_s) - refClip.at[0];
     if (Math.abs(refVideo.currentTime - wanted) > MOST_DRIFT_S) refVideo.currentTime = Math.max(0, wanted);
   }

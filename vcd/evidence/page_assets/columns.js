@@ -26,7 +26,7 @@ const COLUMNS = [
     show: (upload) => (upload.matches.length ? String(upload.matches.length) : NOTHING),
   },
   {
-    id: "copied", label: "Copied", first: -1, isNumber: true,
+    id: "copied", label: "Matched", first: -1, isNumber: true,
     key: (upload) => upload.copied_s,
     show: (upload) => {
       if (!upload.copied_s) return NOTHING;
@@ -51,7 +51,7 @@ const COLUMNS = [
     id: "unseen", label: "Not looked at", first: -1,
     key: (upload) => (upload.verdict === "refused" ? Infinity : upload.unseen_s),
     show: (upload) => {
-      if (upload.verdict === "refused") return "all of it";
+      if (upload.verdict === "refused" && !upload.unseen_s) return "all of it";
       if (!upload.unseen_s) return upload.isPartial ? "some of it" : NOTHING;
       const words = `${lengthWords(upload.unseen_s)}: ${upload.unseen.map(([reason]) => reason).join(", ")}`;
       return el("span", { title: words }, words);

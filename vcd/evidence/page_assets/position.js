@@ -20,11 +20,6 @@ function queryAt(match, ref_s) {
   return match.query_s[0] + share * (match.query_s[1] - match.query_s[0]);
 }
 
-function slopeOf(match) {
-  if (match.line) return match.line[0];
-  return (match.ref_s[1] - match.ref_s[0]) / (match.query_s[1] - match.query_s[0]);
-}
-
 /* Call back at each move, with what moved it ("hover", "step", "play"), until another upload or match is shown. */
 function follow(scope, callback) {
   FOLLOWERS[scope].add(callback);
