@@ -210,6 +210,14 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.out is not None and arguments.out.suffix not in MATCH_WRITERS:
         parser.error(f"--out wants {', '.join(MATCH_WRITERS)}, got {arguments.out.name}")
+    if arguments.evidence is not None:
+        place = arguments.evidence.resolve()
+        for path in arguments.paths:
+            if place == path.resolve() or path.resolve() in place.parents:
+                parser.error(
+                    f"--evidence wants a folder outside {path}: its pictures and clips "
+                    "would be checked as uploads"
+                )
     return arguments
 
 

@@ -234,8 +234,9 @@ class _Drawing:
         evidence = match.evidence
         by_views = () if evidence is None else evidence.hints
         seen = self._pictures(ordinal, match)
+        by_pixels = attempted(self.missing, lambda: transform_hints(_spread(seen.pairs)))
         return MatchRecord(
-            hints=merged_hints(by_views, transform_hints(_spread(seen.pairs))),
+            hints=merged_hints(by_views, by_pixels or ()),
             map=self._map(match),
             sheets=seen.sheets,
             query_preview=seen.query_preview,

@@ -3,6 +3,7 @@
 Whatever cannot be had is said in a sentence; nothing here ends a check.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ __all__ = ["MatchPictures", "attempted", "match_pictures", "write_strip"]
 _MAX_STRIP_PICTURES = 24
 _MAX_SENTENCE = 300
 _Made = TypeVar("_Made")
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -49,14 +51,20 @@ class MatchPictures:
 
 
 def attempted(missing: list[str], make: Callable[[], _Made]) -> _Made | None:
-    """Make something, or note in a sentence why it is not there."""
+    """Make something, or note in a sentence why it is not there.
+
+    Also where the fault is ours: pictures are of untrusted videos, and none is worth a report.
+    """
     try:
         return make()
     except (VcdError, OSError) as error:
         sentence = str(error)[:_MAX_SENTENCE]
-        if sentence not in missing:
-            missing.append(sentence)
-        return None
+    except Exception as error:
+        _logger.exception("what is to be seen of a match could not be made")
+        sentence = f"an error of ours: {type(error).__name__}: {error}"[:_MAX_SENTENCE]
+    if sentence not in missing:
+        missing.append(sentence)
+    return None
 
 
 def write_strip(path: Path, footage: Footage) -> Sheet:

@@ -96,7 +96,8 @@ class _Taking:
                 _check_ref(self.info, decision)
                 usable.append(decision)
             except InputError as error:
-                self.outcome.refuse(_name(decision), _printable(str(error)))
+                reason = str(error).removeprefix(f"{decision.ref_id}: ")
+                self.outcome.refuse(_name(decision), _printable(reason))
         self.usable_decisions = tuple(usable)
         return self.usable_decisions
 

@@ -60,7 +60,9 @@ class Judgement:
         curve, sentences = self.at_threshold, []
         from_here = f"at {self.terms.min_score:.4g} or above"
         if len(curve) == 0:
-            sentences.append(f"no judged match {from_here} counts")
+            sentences.append(
+                f"no match {from_here} is judged: how often they are right is not known"
+            )
         else:
             num, share = int(curve.num_matches[0]), float(curve.precision[0])
             sentences.append(

@@ -20,8 +20,9 @@ Make a page of evidence that opens from the file system, without a network or a 
   vcd check uploads/ --index refs.index --evidence evidence/
   vcd review evidence/ --out review/        then open review/index.html
 
-EVIDENCE is the folder of one upload, or a folder of such folders. What is decided on the page is
-exported there as a file, which `vcd feedback` takes in."""
+EVIDENCE is what `vcd check --evidence` wrote: the folder of one upload, or the folder of such
+folders. What is decided on the page is exported there (Decisions) as a file, which `vcd feedback`
+takes in."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -45,10 +46,11 @@ def _find_evidence(paths: Sequence[Path]) -> list[Path]:
         SetupError: a path holds no evidence.
     """
     found: dict[Path, Path] = {}
-    for path in paths:
+    for named in paths:
+        path = named.parent if named.name == RECORD_NAME else named
         inside = [path] if (path / RECORD_NAME).exists() else _folders_in(path)
         if not inside:
-            raise SetupError(f"{path}: wanted a folder with {RECORD_NAME}, or a folder of such")
+            raise SetupError(f"{named}: wanted a folder with {RECORD_NAME}, or a folder of such")
         found |= {folder.resolve(): folder for folder in inside}
     return list(found.values())
 

@@ -2,8 +2,7 @@
 
     python -m tests.browser.screenshots docs/screenshots [--work DIR]
 
-The demo's references are indexed, its uploads checked, and the report of that is looked at: the
-pictures show nobody's footage.
+The page of the demo is looked at: the pictures show nobody's footage.
 """
 
 import argparse
@@ -32,30 +31,21 @@ def main(argv: Sequence[str]) -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("out", type=Path)
-    parser.add_argument("--work", type=Path, help="keep the demo and the report here")
+    parser.add_argument("--work", type=Path, help="keep the demo here")
     arguments = parser.parse_args(argv)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vcd-") as temporary:
-        page_path = _report(arguments.work or Path(temporary))
+        page_path = _report((arguments.work or Path(temporary)).resolve())
         with started() as browser:
             _take_all(browser, page_path, arguments.out)
     return 0
 
 
 def _report(work: Path) -> Path:
-    """Make the demo, check its uploads once more for the evidence, and the page of that."""
-    demo, evidence, out = work / "demo", work / "evidence", work / "report"
-    if not (demo / "matches.json").exists():
-        _vcd("demo", "--out", demo)
-    if not evidence.exists():
-        index = demo / "references.index"
-        _vcd("check", demo / "uploads", "--index", index, "--evidence", evidence)
-    _vcd("review", evidence, "--out", out)
-    return out / "index.html"
-
-
-def _vcd(*words: object) -> None:
-    subprocess.run([sys.executable, "-m", "pipelines.cli", *map(str, words)], check=True)
+    """Make the demo, which ends with the page; from its own folder, which the page then names."""
+    if not (work / "demo" / "review").exists():
+        subprocess.run([sys.executable, "-m", "pipelines.cli", "demo"], check=True, cwd=work)
+    return work / "demo" / "review" / "index.html"
 
 
 def _take_all(browser: Browser, page_path: Path, out: Path) -> None:

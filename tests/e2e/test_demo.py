@@ -10,7 +10,7 @@ from tests.e2e.conftest import Run, one_sentence
 
 
 @pytest.mark.slow
-def test_the_demo_finds_its_copies_and_leaves_a_picture(vcd: Run, tmp_path: Path) -> None:
+def test_the_demo_finds_its_copies_and_leaves_a_page_and_a_picture(vcd: Run, tmp_path: Path) -> None:
     out = tmp_path / "demo"
 
     result = vcd("demo", "--out", out, "--json")
@@ -24,6 +24,7 @@ def test_the_demo_finds_its_copies_and_leaves_a_picture(vcd: Run, tmp_path: Path
     assert summary["median_iou"] > 0.9
     with Image.open(summary["picture"]) as picture:
         assert picture.width > 1000
+    assert "mixtape" in Path(summary["page"]).read_text(encoding="utf-8")
     assert len(list((out / "references").iterdir())) == 8
     assert len(list((out / "uploads").iterdir())) == 10
 

@@ -46,6 +46,7 @@ def match_differences(wanted: Sequence[Mapped], found: Sequence[Mapped]) -> Iter
 
 
 def _match(recorded: Match, found: Match) -> Iterator[str]:
+    yield from unequal("of the upload", recorded.query_id, found.query_id)
     for side in ("query", "ref"):
         wanted, got = getattr(recorded, side), getattr(found, side)
         name = "stretch of the upload" if side == "query" else "stretch of the reference"

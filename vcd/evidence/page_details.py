@@ -45,7 +45,7 @@ def upload_details(record: EvidenceRecord, place: Place) -> dict[str, Any]:
         ],
         "refs": [_ref(ref, place) for ref in record.refs],
         "matches": [
-            _match(match, shown, ref_ids.index(match.ref_id), record.terms.settings, place)
+            _match(match, shown, ref_ids.index(match.ref_id), record, place)
             for match, shown in zip(report.matches, record.matches, strict=True)
         ],
         "rejected": [_not_reported(rejection) for rejection in report.rejected],
@@ -63,10 +63,10 @@ def _match(
     match: Match,
     shown: MatchRecord,
     ref: int,
-    settings: Mapping[str, object],
+    record: EvidenceRecord,
     place: Place,
 ) -> dict[str, Any]:
-    evidence = match.evidence
+    evidence, settings = match.evidence, record.terms.settings
     if evidence is None:
         raise ValueError(f"{match.query_id}: a match without its evidence")
     return {
@@ -74,7 +74,9 @@ def _match(
         "query_s": _bounds(match.query),
         "ref_s": _bounds(match.ref),
         "score": match.score,
-        "sentence": match_sentence(match),
+        "sentence": match_sentence(
+            match, is_picture=record.query is not None and not record.query.duration_s
+        ),
         "reasons": match_reasons(match, evidence, _setting(settings, "align.min_score")),
         "hints": [hint_words(hint) for hint in shown.hints],
         **_curve(evidence),

@@ -26,9 +26,10 @@ class OverviewRows:
     """The rows of the overview, and the tables that they point into by number.
 
     Attributes:
-        rows: for each upload its id, verdict (``match``, ``none``, ``refused``), length, seconds
-            copied, matches (reference, bounds in both, score), hints, stretches not looked at
-            (reason, seconds), whether more is unknown, digests of evidence and file, terms.
+        rows: for each upload its id, verdict (``match``, ``none``, or ``refused``: nothing of it
+            was looked at), length, seconds matched, matches (reference, bounds in both, score),
+            hints, stretches not looked at (reason, seconds), whether more is unknown, digests of
+            evidence and file, terms.
         refs: id and descriptor digest of each reference that a match names.
         words: hints and reasons.
         contexts: index version, space and terms that scores were made under.
@@ -43,11 +44,12 @@ class OverviewRows:
         """Add the row of an upload and return its number."""
         report, query = record.report, record.query
         hints = {hint_name(hint) for match in record.matches for hint in match.hints}
-        verdict = "match" if report.matches else "none"
+        is_seen = report.refused is None and bool(report.examined or not report.skipped)
+        verdict = "none" if is_seen else "refused"
         self.rows.append(
             [
                 report.query_id,
-                "refused" if report.refused is not None else verdict,
+                "match" if report.matches else verdict,
                 None if query is None else query.duration_s,
                 total_length_s([match.query for match in report.matches]),
                 self._matches(record),

@@ -69,6 +69,9 @@ def verdict_sentence(report: MatchReport, duration_s: float | None) -> Sentence:
     copied_s = total_length_s([match.query for match in report.matches])
     share = f" ({_percent(copied_s / duration_s)})" if duration_s else ""
     refs = len({match.ref_id for match in report.matches})
+    if duration_s == 0:
+        found = _counted(refs, "reference")
+        return [f"The picture matches {found}; the best score is {report.matches[0].score:.2f}."]
     stretches = _counted(len(report.matches), "stretch", "stretches")
     matched = "matches" if len(report.matches) == 1 else "match"
     return [
@@ -77,12 +80,10 @@ def verdict_sentence(report: MatchReport, duration_s: float | None) -> Sentence:
     ]
 
 
-def match_sentence(match: Match) -> Sentence:
+def match_sentence(match: Match, *, is_picture: bool = False) -> Sentence:
     """``12.4 s to 31.0 s of the upload match 80.1 s to 99.0 s of harbour``; hints may follow it."""
-    return [
-        f"{_stretch(match.query)} of the upload match {_stretch(match.ref)} of ",
-        [match.ref_id],
-    ]
+    upload = "The picture matches" if is_picture else f"{_stretch(match.query)} of the upload match"
+    return [f"{upload} {_stretch(match.ref)} of ", [match.ref_id]]
 
 
 def match_reasons(match: Match, evidence: MatchEvidence, min_score: float | None) -> list[str]:

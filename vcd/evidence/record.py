@@ -201,10 +201,6 @@ class EvidenceRecord:
                 f"{self.report.query_id}: {len(self.report.matches)} matches, "
                 f"records of {len(self.matches)}"
             )
-        if any(match.query_id != self.report.query_id for match in self.report.matches):
-            raise ValueError(f"{self.report.query_id}: a match of another upload")
-        if self.query is not None and self.query.id != self.report.query_id:
-            raise ValueError(f"{self.report.query_id}: a report of {self.query.id}")
         named = {match.ref_id for match in self.report.matches}
         known = [ref.video.id for ref in self.refs]
         if sorted(named) != known:

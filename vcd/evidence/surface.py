@@ -165,6 +165,8 @@ def _colour_matrix(query: NDArray[np.float32], ref: NDArray[np.float32]) -> NDAr
     ridge = np.diag([1.0, 1.0, 1.0, 0.0]) * len(rows)
     start = np.vstack([np.eye(3), np.zeros(3)])
     matrix = start
+    if len(rows) == 0:  # a pixel high or wide
+        return start
     for _ in range(4):
         off = np.abs(rows @ matrix - smooth[0]).max(axis=1)
         weight = 1.0 / (1.0 + (off / max(4.0, float(np.median(off)))) ** 2)

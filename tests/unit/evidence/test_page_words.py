@@ -90,7 +90,7 @@ def test_a_picture_has_no_length_to_tell_of():
     (said,) = verdict_sentence(_matching((0.0, 0.5, "tower")), 0.0)
 
     assert isinstance(said, str)
-    assert said.startswith("1 stretch of the picture matches 1 reference: 0.5 s in all")
+    assert said.startswith("The picture matches 1 reference; the best score is")
 
 
 def test_the_name_of_a_reference_stands_apart_from_the_words_around_it():
@@ -102,6 +102,32 @@ def test_the_name_of_a_reference_stands_apart_from_the_words_around_it():
         "12.4 s to 31.0 s of the upload match 80.1 s to 99.0 s of ",
         ["<b>"],
     ]
+
+
+def test_a_match_of_a_picture_has_no_times_of_the_upload():
+    match = replace(make_match("upload", "tower"), ref=Interval(80.1, 99.0))
+
+    assert match_sentence(match, is_picture=True)[0] == "The picture matches 80.1 s to 99.0 s of "
+
+
+def test_of_an_upload_that_is_black_from_end_to_end_nothing_is_claimed():
+    skipped = (Skipped(interval=Interval(0.0, 60.0), reason="uninformative"),)
+
+    (said,) = verdict_sentence(_matching(examined=(), skipped=skipped), 60.0)
+
+    assert said == "Nothing of it could be looked at: nobody knows whether it is a copy."
+
+
+@pytest.mark.parametrize(
+    ("num_independent", "said"),
+    [(7.4, "about 7 pictures unlike each other"), (0.8, "count as one")],
+)
+def test_reasons_say_how_many_pictures_of_the_match_differ(num_independent, said):
+    match = make_explained_match()
+
+    reasons = match_reasons(match, _evidence(match, num_independent=num_independent), None)
+
+    assert any(said in reason for reason in reasons)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +179,7 @@ def test_without_a_line_none_is_told_of():
     match = make_explained_match()
 
     assert not [
-        each for each in match_reasons(match, _evidence(match, line=None), None) if "line" in each
+        each for each in match_reasons(match, _evidence(match, line=None), None) if "step" in each
     ]
 
 

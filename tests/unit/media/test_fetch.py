@@ -20,3 +20,9 @@ def test_what_is_no_file_is_refused(tmp_path):
         digest_file(tmp_path / "missing.mp4")
     with pytest.raises(InputError, match="found a directory"):
         digest_file(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800"], ids=["NUL", "half a surrogate pair"])
+def test_what_can_be_no_path_is_no_file(name, tmp_path):
+    with pytest.raises(InputError, match="no file has such a path"):
+        digest_file(tmp_path / name)

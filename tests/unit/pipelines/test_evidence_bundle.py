@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines import evidence_bundle
 from pipelines.evidence_bundle import EvidenceFolder, make_evidence_folder
 from tests.clips import Clip, numbered, write_clip
 from tests.evidence_records import make_evidence
@@ -369,3 +370,15 @@ def test_a_file_where_the_folder_of_an_upload_belongs_stops_everything(world):
 
     with pytest.raises(SetupError, match="cannot be written"):
         world.write()
+
+
+def test_a_fault_of_ours_in_what_pictures_say_loses_no_upload(world, monkeypatch):
+    def fails(_pairs):
+        raise np.linalg.LinAlgError("Singular matrix")
+
+    monkeypatch.setattr(evidence_bundle, "transform_hints", fails)
+
+    record, _, said = world.write()
+
+    assert record.matches[0].sheets is not None
+    assert said == ("an error of ours: LinAlgError: Singular matrix",)

@@ -7,9 +7,11 @@ function matchHere() {
   return HERE.details?.matches[HERE.match] ?? null;
 }
 
-/* The moment of the reference that lies on the line; without a line, in proportion. */
+/* The moment of the reference that lies on the line; without a line, that of the second's most similar pair. */
 function refAt(match, query_s) {
   if (match.line) return match.line[0] * query_s + match.line[1];
+  const pair = match.per_second[secondAt(match, query_s)];
+  if (pair) return pair[1];
   const share = (query_s - match.query_s[0]) / (match.query_s[1] - match.query_s[0]);
   return match.ref_s[0] + share * (match.ref_s[1] - match.ref_s[0]);
 }
@@ -76,9 +78,12 @@ function stepPair(direction) {
 }
 
 /* Entry i of the curve is second i of the stretch. */
+function secondAt(match, query_s) {
+  return clamp(Math.floor(query_s - match.query_s[0]), 0, match.per_second.length - 1);
+}
+
 function similarityAt(match, query_s) {
-  const second = clamp(Math.floor(query_s - match.query_s[0]), 0, match.per_second.length - 1);
-  return match.per_second[second]?.[2] ?? null;
+  return match.per_second[secondAt(match, query_s)]?.[2] ?? null;
 }
 
 function readoutWords(match) {
