@@ -9,7 +9,10 @@
 What pictures cannot be had is said in a sentence; the evidence is complete as data without them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -108,16 +111,19 @@ class EvidenceFolder:
             SetupError: the folder does not take it.
         """
         folder = self.path / folder_name(report.query_id)
-        try:
-            folder.mkdir(exist_ok=True)
-            # From here on, until the new record is there, nothing in the folder counts.
-            (folder / RECORD_NAME).unlink(missing_ok=True)
-        except OSError as error:
-            raise SetupError(f"{folder}: cannot be written: {error.strerror or error}") from error
-        drawing = _Drawing(self, folder, examination, self.prepare(descriptors))
-        record = drawing.record(report)
-        write_record(folder, record)
-        _remove_strangers(folder, keep={RECORD_NAME, *files_of(record)})
+        with contextlib.ExitStack() as stack:
+            try:
+                folder.mkdir(exist_ok=True)
+                stack.enter_context(_alone_in(folder))
+                # From here on, until the new record is there, nothing in the folder counts.
+                (folder / RECORD_NAME).unlink(missing_ok=True)
+            except OSError as error:
+                why = error.strerror or error
+                raise SetupError(f"{folder}: cannot be written: {why}") from error
+            drawing = _Drawing(self, folder, examination, self.prepare(descriptors))
+            record = drawing.record(report)
+            write_record(folder, record)
+            _remove_strangers(folder, keep={RECORD_NAME, *files_of(record)})
         return tuple(drawing.missing)
 
     def footage(self, video: Video) -> Footage:
@@ -267,6 +273,18 @@ def _spread(pairs: Sequence[tuple[Picture, Picture]]) -> list[tuple[Pixels, Pixe
     """Choose some pairs, evenly: what was done to a copy was done to all of it."""
     step = max(1, -(-len(pairs) // _MAX_HINT_PAIRS))
     return [(query.pixels_HWC, ref.pixels_HWC) for query, ref in pairs[step // 2 :: step]]
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait for a run that writes the same upload: a digest is of a whole file."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _remove_strangers(folder: Path, *, keep: set[str]) -> None:

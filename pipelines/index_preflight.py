@@ -156,7 +156,8 @@ def _note(arguments: argparse.Namespace, run: Preflight) -> str:
     again = plain(shlex.join([*words, "--accept"]))
     place = plain(shlex.quote(str(arguments.index)))
     return (
-        f"nothing is changed: `{again}` takes it in with these stretches excluded, "
+        f"nothing is changed: `{again}` takes in what is not in the index, with what is proposed "
+        "excluded; "
         f"`vcd index exclude ID START END --index {place}` excludes others by hand"
     )
 

@@ -197,8 +197,8 @@ def _prediction(comparison: Comparison) -> str:
 
 
 def _counts(comparison: Comparison, seen: Mapping[str, int]) -> str:
-    """``18 of 20 background videos, 1 of 3 references``."""
-    return ", ".join(
+    """``18 of 20 background videos and 1 of 3 references``."""
+    return " and ".join(
         f"{seen[origin]} of {counted(number, _NOUNS[origin])}"
         if origin != "beside"
         else f"{seen[origin]} of {number} beside it"

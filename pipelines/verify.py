@@ -29,7 +29,8 @@ EVIDENCE is a folder that `vcd check --evidence` wrote, one upload's folder in i
 evidence.json of that. Of each upload it is said: agrees, disagrees (with every difference), or
 cannot be looked at. The upload is decoded and described anew and matched against the references
 that its matches name, under the recorded settings; other references may have come and gone since.
-What was rejected depends on those, and is not compared. Exit: 0 all agree, 1 some disagree,
+What was rejected depends on those, and is not compared; nor is what pictures show: they are held by
+the digests in evidence.json, which is not signed. Exit: 0 all agree, 1 some disagree,
 3 some could not be looked at."""
 
 

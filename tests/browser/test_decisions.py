@@ -184,6 +184,24 @@ def test_a_file_that_is_no_export_changes_nothing_and_says_so(open_page, report,
     assert _pressed(page) == {"copy"}
 
 
+@pytest.mark.parametrize(
+    "changes", [{"decided_at": "yesterday"}, {"note": "x" * 10_001}], ids=["moment", "note"]
+)
+def test_an_entry_that_feedback_refuses_is_not_taken_in(open_page, report, tmp_path, changes):
+    page = go_to(ready(open_page(report)), "holiday")
+    press(page, "1")
+    document = _exported(page)
+    document["decisions"][0] |= {"verdict": "not_a_copy", **changes}
+    (tmp_path / "file.json").write_text(json.dumps(document))
+
+    hook(page, "open-decisions").click()
+    hook(page, "import").set_input_files(tmp_path / "file.json")
+    hook(page, "import-result").get_by_text("1 entry that cannot be read: left out").wait_for()
+    hook(page, "close-decisions").click()
+
+    assert _pressed(page) == {"copy"}
+
+
 def test_the_undecided_are_left_by_their_filter(open_page, report):
     page = go_to(ready(open_page(report)), "holiday")
     press(page, "1", "Escape")

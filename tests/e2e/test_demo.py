@@ -10,7 +10,9 @@ from tests.e2e.conftest import Run, one_sentence
 
 
 @pytest.mark.slow
-def test_the_demo_finds_its_copies_and_leaves_a_page_and_a_picture(vcd: Run, tmp_path: Path) -> None:
+def test_the_demo_finds_its_copies_and_leaves_a_page_and_a_picture(
+    vcd: Run, tmp_path: Path
+) -> None:
     out = tmp_path / "demo"
 
     result = vcd("demo", "--out", out, "--json")

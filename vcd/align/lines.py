@@ -13,7 +13,7 @@ from vcd.align.frames import FrameView, score_cells
 from vcd.align.paths import Line
 from vcd.align.settings import AlignSettings
 
-__all__ = ["fit_time_line"]
+__all__ = ["at_normal_speed", "fit_time_line"]
 
 _ROUNDS = 8
 """Re-weightings of the robust fit; it has settled after four or five."""
@@ -45,7 +45,7 @@ def fit_time_line(
         cols = np.clip(cols + best - 1, 0, len(ref) - 1)
         ref_s = _between_columns_s(instants_s, cols, _profile(query, ref, rows, cols), ref.period_s)
         line = _robust_line(query_s, ref_s, ref.period_s, settings)
-    return _at_normal_speed(line, query_s, ref.period_s)
+    return at_normal_speed(line, query_s, ref.period_s)
 
 
 def _profile(
@@ -105,8 +105,14 @@ def _weighted_line(
     return Line(slope=slope, intercept=ref_mean - slope * query_mean)
 
 
-def _at_normal_speed(line: Line, query_s: NDArray[np.float64], period_s: float) -> Line:
-    """Turn the line to speed 1 about its middle, unless that moves its ends noticeably."""
+def at_normal_speed(line: Line, query_s: NDArray[np.float64], period_s: float) -> Line:
+    """Turn the line to speed 1 about its middle, unless that moves its ends noticeably.
+
+    Args:
+        line: on both clocks.
+        query_s: ``(P,)`` query times that it is fitted through, rising.
+        period_s: sampling step of the reference.
+    """
     moved_s = abs(line.slope - 1.0) * float(query_s[-1] - query_s[0]) / 2
     if moved_s > _NORMAL_SPEED_FRAMES * period_s:
         return line

@@ -265,12 +265,9 @@ def _match(
     """Bound a stretch, and keep what it was bounded with."""
     query, ref, path = stretch.query, stretch.ref, stretch.path
     query_span, ref_span = stretch.spans
-    line = None
-    if len(path) > 1:
-        fitted = fit_time_line(query, ref, path, settings)
-        line = time_line(fitted, query, ref, path, settings.frame_instant)
-        if settings.refine:
-            query_span, ref_span = refine_bounds(query, ref, path, fitted, settings, denser=denser)
+    fitted = fit_time_line(query, ref, path, settings) if len(path) > 1 else None
+    if fitted is not None and settings.refine:
+        query_span, ref_span = refine_bounds(query, ref, path, fitted, settings, denser=denser)
     match = Match(
         query_id=query.descriptors.video_id,
         ref_id=ref.descriptors.video_id,
@@ -278,6 +275,9 @@ def _match(
         ref=ref_span,
         score=stretch.score,
     )
+    line = None
+    if fitted is not None:
+        line = time_line(fitted, match, query, ref, path, settings.frame_instant)
     trace = MatchTrace(
         query_view=query.view,
         ref_view=ref.view,

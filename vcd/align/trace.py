@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcd.align.frames import FrameView
+from vcd.align.lines import at_normal_speed
 from vcd.align.paths import Line
 from vcd.core.evidence import TimeLine
+from vcd.core.findings import Match
 from vcd.core.records import read_only
 
 __all__ = ["MatchTrace", "time_line"]
@@ -25,8 +27,8 @@ class MatchTrace:
         ref_view: the same of the reference.
         path: ``(P, 2)`` int64, the matching cells in order: query frame, reference frame;
             ``P >= 1``, read-only.
-        line: the one that the bounds were made with; None where the path is a single cell, as
-            where one of the two has a single frame.
+        line: of `time_line`; None where the path is a single cell, as where one of the two has
+            a single frame.
         strength: mean evidence of a query frame of the stretch, 0 to 1.
         num_independent: how many of its frames say something of their own; 1 or more.
         frame_instant: where in its grid cell a frame was taken, as in ``align.frame_instant``.
@@ -63,16 +65,22 @@ class MatchTrace:
 
 
 def time_line(
-    line: Line,
+    fitted: Line,
+    match: Match,
     query: FrameView,
     ref: FrameView,
     path: NDArray[np.int64],
     frame_instant: float,
 ) -> TimeLine:
-    """Say of a fitted line how far the cells lie from it: the median, on the reference's clock.
+    """Choose the line that is told of a match, and say how far its cells lie from it.
+
+    The line between the two ends of the match, as long as it passes the cells by less than half
+    a sampling step, or no farther than the fitted one: bounds are known more finely than the slope
+    of a short stretch. The fitted one otherwise, as where the reference ends before the copy does.
 
     Args:
-        line: through the cells, on both clocks.
+        fitted: through the cells, on both clocks.
+        match: with the bounds that were made with it.
         query: frames of the video asked about.
         ref: frames of the reference.
         path: ``(P, 2)`` the cells.
@@ -80,5 +88,14 @@ def time_line(
     """
     query_s = query.instants_s(frame_instant)[path[:, 0]]
     ref_s = ref.instants_s(frame_instant)[path[:, 1]]
-    residual_s = float(np.median(np.abs(ref_s - line.ref_at(query_s))))
-    return TimeLine(slope=line.slope, intercept_s=line.intercept, residual_s=residual_s)
+    between = at_normal_speed(_between_the_ends(match), query_s, ref.period_s)
+    lines = (between, fitted)
+    residuals_s = [float(np.median(np.abs(ref_s - line.ref_at(query_s)))) for line in lines]
+    chosen = 0 if residuals_s[0] <= max(residuals_s[1], ref.period_s / 2) else 1
+    line = lines[chosen]
+    return TimeLine(slope=line.slope, intercept_s=line.intercept, residual_s=residuals_s[chosen])
+
+
+def _between_the_ends(match: Match) -> Line:
+    slope = match.ref.length_s / match.query.length_s
+    return Line(slope=slope, intercept=match.ref.start_s - slope * match.query.start_s)

@@ -108,7 +108,11 @@ def write_page(
                 summary.num_twice += 1
             else:
                 seen.add(record.digest)
-                _write_upload(out, folder, record, rows, summary)
+                try:
+                    _write_upload(out, folder, record, rows, summary)
+                except (ArithmeticError, ValueError) as error:  # no check writes such numbers
+                    why = f"{folder}: its numbers cannot be shown: {error}"
+                    summary.problems.setdefault(folder.name, []).append(why)
         summary.num_uploads = len(rows.rows)
         overview = {**rows.document(), "problems": summary.problems}
         (out / "index.html").write_text(_index(overview, options), encoding="utf-8", newline="\n")
@@ -148,9 +152,14 @@ def _write_upload(
             problems.append(str(error))
             return None
 
+    details = json_for_script({**upload_details(record, place), "problems": problems})
     number = rows.add(record)
-    details = {**upload_details(record, place), "problems": problems}
-    text = f"vcdUpload({number},{json_for_script(details)});\n"
+    try:
+        json_for_script(rows.rows[number])
+    except ValueError:
+        del rows.rows[number]
+        raise
+    text = f"vcdUpload({number},{details});\n"
     (out / "uploads" / f"{number:05d}.js").write_text(text, encoding="ascii", newline="\n")
     if problems:
         summary.problems.setdefault(folder.name, []).extend(problems)

@@ -7,6 +7,7 @@ that the page can set a name apart from the words around it:
 """
 
 import math
+import unicodedata
 from collections.abc import Callable, Sequence
 
 from vcd.core import Hint, Interval, Match, MatchEvidence, MatchReport, Rejection, total_length_s
@@ -45,6 +46,9 @@ _VIEWS = (
     "what is beside the inset picture",
 )
 """Names of the views by number, as in the glossary."""
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories of what moves or hides the text around it."""
 
 _LONG_S = 600.0
 """Moments from here on are told as players do: nobody finds second 4,512 by hand."""
@@ -113,7 +117,7 @@ def match_reasons(match: Match, evidence: MatchEvidence, min_score: float | None
 
 def hint_name(hint: Hint) -> str:
     """Name what was done in a word or two, without how much: for lists of many uploads."""
-    return _HINT_NAMES.get(hint.kind, hint.kind.replace("_", " "))
+    return _HINT_NAMES.get(hint.kind, _word(hint.kind.replace("_", " ")))
 
 
 def hint_words(hint: Hint) -> str:
@@ -122,27 +126,38 @@ def hint_words(hint: Hint) -> str:
         return "mirrored"
     form = _HINTS.get(hint.kind)
     if form is None or hint.value is None:
-        known = hint.kind.replace("_", " ")
+        known = _word(hint.kind.replace("_", " "))
         return known if hint.value is None else f"{known} ({hint.value:g})"
     return form(hint.value)
 
 
 def skip_name(reason: str) -> str:
     """Name why a stretch was not looked at in a word or two: for lists of many uploads."""
-    return _SKIP_NAMES.get(reason, reason)
+    return _SKIP_NAMES.get(reason, _word(reason))
 
 
 def skip_words(reason: str) -> str:
     """Say why a stretch was not looked at; an unknown reason by its name."""
-    return _SKIPPED.get(reason, reason)
+    return _SKIPPED.get(reason, _word(reason))
 
 
 def rejection_sentence(rejection: Rejection) -> str:
     """``score 0.31 is below 0.45``: what was found and what the rule asks for."""
     form = _RULES.get(rejection.rule)
     if form is None:
-        return f"rule {rejection.rule}: {rejection.value:g}, the limit is {rejection.limit:g}"
+        return (
+            f"rule {_word(rejection.rule)}: {rejection.value:g}, the limit is {rejection.limit:g}"
+        )
     return form(rejection.value, rejection.limit)
+
+
+def _word(text: str) -> str:
+    """Say a word that is not ours, and spell what would turn the line around that it stands in."""
+    signs = [
+        f"\u27e8U+{ord(sign):04X}\u27e9" if unicodedata.category(sign) in _UNSEEN else sign
+        for sign in text
+    ]
+    return "".join(signs)
 
 
 def _speed(slope: float) -> str:

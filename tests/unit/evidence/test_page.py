@@ -16,7 +16,7 @@ from tests.evidence_records import (
     make_sheet,
 )
 from tests.factories import make_video
-from vcd.core import InputError, SetupError
+from vcd.core import Hint, InputError, Interval, SetupError, Skipped
 from vcd.evidence import EvidenceRecord, RefRecord
 from vcd.evidence.page import PageOptions, json_for_script, write_page
 
@@ -286,3 +286,18 @@ def test_the_row_of_an_upload_is_short(tmp_path):
     sizes = [(tmp_path / out / "index.html").stat().st_size for out in ("one", "two")]
 
     assert sizes[1] - sizes[0] < 300
+
+
+def test_numbers_that_no_check_writes_cost_no_other_upload_its_page(tmp_path):
+    in_a_sentence = replace(_BARE, hints=(Hint(kind="cropped", value=1e308),))
+    in_a_row = (Skipped(interval=Interval(0.0, 1e308), reason="undecodable"),) * 2
+    strange = replace(_bare("strange", "2" * 64), matches=(in_a_sentence,))
+    odd = _bare("odd", "3" * 64)
+    odd = replace(odd, report=replace(odd.report, skipped=in_a_row))
+
+    summary = _written(tmp_path / "out", strange, odd, _bare("other", "1" * 64))
+
+    assert [row[0] for row in _overview(tmp_path / "out")["rows"]] == ["other"]
+    assert _details(tmp_path / "out", 0)["problems"] == []
+    for folder in ("folder-0", "folder-1"):
+        assert "its numbers cannot be shown" in summary.problems[folder][0]

@@ -24,6 +24,17 @@ def test_what_uploads_share_is_said_once():
     assert document["rows"][0][1:] == document["rows"][1][1:]
 
 
+def test_an_upload_of_which_nothing_was_looked_at_is_none_without_a_match():
+    rows = OverviewRows()
+    record = make_evidence()
+    skipped = (Skipped(interval=Interval(0.0, 60.0), reason="uninformative"),)
+    black = replace(record.report, matches=(), examined=(), skipped=skipped)
+
+    rows.add(replace(record, report=black, refs=(), matches=()))
+
+    assert rows.rows[0][1] == "refused"
+
+
 def test_other_terms_are_another_context():
     rows = OverviewRows()
     record = make_evidence()

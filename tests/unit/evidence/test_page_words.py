@@ -230,3 +230,8 @@ def test_what_stopped_a_candidate_is_told_with_its_value_and_its_limit(rule, val
     )
 
     assert rejection_sentence(rejection) == said
+
+
+@pytest.mark.parametrize("say", [skip_name, skip_words, lambda word: hint_name(Hint(kind=word))])
+def test_a_word_that_is_not_ours_cannot_turn_its_line_around(say):
+    assert say("a\u202eb\u2066<i>") == "a\u27e8U+202E\u27e9b\u27e8U+2066\u27e9<i>"

@@ -50,6 +50,7 @@ def test_what_depends_on_other_references_is_not_compared() -> None:
 MATCH_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "start": ({"query": Interval(12.5, 31.0)}, "stretch of the upload"),
     "reference": ({"ref": Interval(80.1, 99.5)}, "stretch of the reference"),
+    "upload": ({"query_id": "another"}, "of the upload: upload recorded, another found"),
     "score": ({"score": 0.123}, "score"),
     "evidence": ({"evidence": None}, "evidence"),
 }

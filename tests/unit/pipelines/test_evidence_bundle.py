@@ -1,4 +1,7 @@
+import fcntl
 import hashlib
+import os
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +27,7 @@ from vcd.core import (
     TimeLine,
     Video,
 )
-from vcd.evidence import EvidenceSettings, files_of, folder_name, read_record
+from vcd.evidence import RECORD_NAME, EvidenceSettings, files_of, folder_name, read_record
 from vcd.search import RefInfo
 
 _SETTINGS = EvidenceSettings(
@@ -382,3 +385,20 @@ def test_a_fault_of_ours_in_what_pictures_say_loses_no_upload(world, monkeypatch
 
     assert record.matches[0].sheets is not None
     assert said == ("an error of ours: LinAlgError: Singular matrix",)
+
+
+def test_a_run_waits_for_another_that_writes_the_same_upload(world):
+    folder = world.folder.path / folder_name("upload")
+    folder.mkdir()
+    handle = os.open(folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    writing = threading.Thread(target=world.write)
+
+    writing.start()
+    writing.join(1.0)
+    is_waiting = not any(folder.iterdir())
+    os.close(handle)
+    writing.join()
+
+    assert is_waiting
+    assert (folder / RECORD_NAME).exists()

@@ -78,11 +78,12 @@ def test_the_table_says_what_goes_why_and_what_would_match_then(finding):
 
     assert lines[0] == "r  20.0 s, not in the index"
     assert lines[1].split("  ")[-1].strip() == (
-        "in 4 of 6 background videos, 0 of 2 references: b0 at 3.0 s, b1 at 3.0 s, b2 at 3.0 s, ..."
+        "in 4 of 6 background videos and 0 of 2 references: "
+        "b0 at 3.0 s, b1 at 3.0 s, b2 at 3.0 s, ..."
     )
     assert lines[2].strip() == (
-        "as it is, 4 of 6 background videos, 0 of 2 references would match; "
-        "with these excluded, 0 of 6 background videos, 0 of 2 references"
+        "as it is, 4 of 6 background videos and 0 of 2 references would match; "
+        "with these excluded, 0 of 6 background videos and 0 of 2 references"
     )
     assert finding.doubts == ()
 

@@ -80,6 +80,15 @@ def test_a_path_without_evidence_is_a_mistake_in_the_command(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_the_record_itself_names_its_folder(tmp_path, capsys):
+    folder = _folder(tmp_path / "evidence", "a")
+
+    code = _review(folder / RECORD_NAME, "--out", tmp_path / "out")
+
+    assert code == 0
+    assert capsys.readouterr().err.startswith("1 upload on the page; open")
+
+
 def test_title_and_blur_reach_the_page(tmp_path):
     _folder(tmp_path / "evidence", "a")
 

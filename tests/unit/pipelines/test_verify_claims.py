@@ -11,8 +11,10 @@ from tests.factories import make_report
 
 @pytest.mark.parametrize("is_found", [True, False])
 def test_without_a_recorded_match_it_is_said_that_no_reference_was_looked_at(is_found):
-    record = make_evidence() if is_found else make_evidence(
-        report=make_report(matches=()), refs=(), matches=(), query=None
+    record = (
+        make_evidence()
+        if is_found
+        else make_evidence(report=make_report(matches=()), refs=(), matches=(), query=None)
     )
     claim = Claim(folder=Path("evidence"), record=record)
     again: Any = SimpleNamespace(report=record.report)

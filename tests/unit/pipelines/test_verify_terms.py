@@ -28,8 +28,9 @@ def opened(tmp_path, monkeypatch):
 
     def settings_for(recorded, config=None):
         terms = replace(make_evidence().terms, settings=recorded)
-        with pytest.raises(_OpenedError) as caught, open_recorded_terms(
-            config, tmp_path, info, terms
+        with (
+            pytest.raises(_OpenedError) as caught,
+            open_recorded_terms(config, tmp_path, info, terms),
         ):
             pass
         return caught.value.args[0]

@@ -1,5 +1,9 @@
 /* Decisions as the document that `vcd feedback` takes in, and back (docs/design/evidence.md). */
 
+/* What `vcd feedback` takes: one entry that it does not take has it refuse the whole file. */
+const MAX_NOTE = 10000;
+const MOMENT = /^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,6})?Z$/;
+
 /* Everything decided, in the order of the uploads and of their matches. */
 function decisionsDocument(madeAt, reviewer) {
   const decisions = [];
@@ -69,7 +73,8 @@ function importDecisions(text) {
 function importedDecision(each) {
   if (typeof each !== "object" || each === null) return null;
   const { verdict, kind = null, note = "", decided_at: decidedAt } = each;
-  if (!Object.hasOwn(VERDICTS, verdict) || typeof note !== "string" || typeof decidedAt !== "string") return null;
+  if (!Object.hasOwn(VERDICTS, verdict) || typeof note !== "string" || note.length > MAX_NOTE) return null;
+  if (typeof decidedAt !== "string" || !MOMENT.test(decidedAt)) return null;
   if (kind !== null && !(verdict === "common_material" && Object.hasOwn(KINDS, kind))) return null;
   if (typeof each.query !== "object" || typeof each.ref !== "object" || !each.query || !each.ref) return null;
   return { verdict, kind, note, decided_at: decidedAt };

@@ -2,9 +2,12 @@
 
 function openDecisions() {
   const dialog = byId("decisions");
-  const done = progress();
+  const far = el("span", { testid: "decided" });
   const text = el("textarea", { id: "decisions-json", testid: "decisions-json", readonly: true, rows: 8, spellcheck: "false" });
-  const show = () => (text.value = JSON.stringify(decisionsDocument(now(), SETTINGS.reviewer), null, 1));
+  const show = () => {
+    text.value = JSON.stringify(decisionsDocument(now(), SETTINGS.reviewer), null, 1);
+    far.textContent = `${progress().matches.toLocaleString("en")} of ${counted(NUM_MATCHES, "match", "matches")} decided.`;
+  };
   const result = el("p", { class: "hint", testid: "import-result", role: "status" });
   const reviewer = el("input", {
     type: "text", id: "reviewer", testid: "reviewer", value: SETTINGS.reviewer, maxlength: 200, dir: "auto", autocomplete: "off",
@@ -33,15 +36,14 @@ function openDecisions() {
   };
   dialog.replaceChildren(
     el("h2", { id: "decisions-title" }, "Decisions"),
-    el("p", {}, `${counted(done.matches, "match", "matches")} of ${NUM_MATCHES.toLocaleString("en")} decided. ` +
-      "They are kept in this browser; a file of them goes to ", el("code", {}, "vcd feedback FILE --index DIR"), "."),
+    el("p", {}, far, " Decisions are kept in this browser; a file of them goes to ", el("code", {}, "vcd feedback FILE --index DIR"), "."),
     el("p", {}, el("label", { for: "reviewer" }, "Reviewer "), reviewer),
     el("p", {}, el("label", { for: "decisions-json" }, "The file"), text),
     el(
       "p",
       { class: "playing" },
       button("Download", () => download(text.value), { testid: "download", class: "main" }),
-      button("Copy", copied, { testid: "copy-json" }),
+      button("Copy the text", copied, { testid: "copy-json" }),
       el("label", { class: "file" }, "Import a file ", el("input", { type: "file", accept: ".json,application/json", testid: "import", on: { change: taken } })),
     ),
     result,
