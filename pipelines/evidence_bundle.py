@@ -240,7 +240,9 @@ class _Drawing:
         evidence = match.evidence
         by_views = () if evidence is None else evidence.hints
         seen = self._pictures(ordinal, match)
-        by_pixels = attempted(self.missing, lambda: transform_hints(_spread(seen.pairs)))
+        # Without a line a still is held against pictures that it was not made from.
+        aligned = seen.pairs if evidence is not None and evidence.line is not None else ()
+        by_pixels = attempted(self.missing, lambda: transform_hints(_spread(aligned)))
         return MatchRecord(
             hints=merged_hints(by_views, by_pixels or ()),
             map=self._map(match),

@@ -277,7 +277,8 @@ def _match(
     )
     line = None
     if fitted is not None:
-        line = time_line(fitted, match, query, ref, path, settings.frame_instant)
+        refined = match if settings.refine else None
+        line = time_line(fitted, refined, query, ref, path, settings.frame_instant)
     trace = MatchTrace(
         query_view=query.view,
         ref_view=ref.view,

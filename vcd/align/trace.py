@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vcd.align.frames import FrameView
+from vcd.align.frames import FrameView, score_cells
 from vcd.align.lines import at_normal_speed
 from vcd.align.paths import Line
 from vcd.core.evidence import TimeLine
@@ -16,6 +16,10 @@ from vcd.core.findings import Match
 from vcd.core.records import read_only
 
 __all__ = ["MatchTrace", "time_line"]
+
+_AS_SIMILAR = 0.01
+"""Mean similarity that one line may lose against another and still fit as well: what re-encoding
+moves a frame by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,7 +70,7 @@ class MatchTrace:
 
 def time_line(
     fitted: Line,
-    match: Match,
+    refined: Match | None,
     query: FrameView,
     ref: FrameView,
     path: NDArray[np.int64],
@@ -74,26 +78,40 @@ def time_line(
 ) -> TimeLine:
     """Choose the line that is told of a match, and say how far its cells lie from it.
 
-    The line between the two ends of the match, as long as it passes the cells by less than half
-    a sampling step, or no farther than the fitted one: bounds are known more finely than the slope
-    of a short stretch. The fitted one otherwise, as where the reference ends before the copy does.
+    The line between the two ends of the match, as long as the frames on it are as similar as those
+    on the fitted one: bounds are known more finely than the slope through a few still shots. The
+    fitted one otherwise, as where the reference ends before the copy does.
 
     Args:
         fitted: through the cells, on both clocks.
-        match: with the bounds that were made with it.
+        refined: the match, where its bounds were made with that line; None where they are those
+            of the path, which say nothing new.
         query: frames of the video asked about.
         ref: frames of the reference.
         path: ``(P, 2)`` the cells.
         frame_instant: where in its grid cell a frame was taken.
     """
     query_s = query.instants_s(frame_instant)[path[:, 0]]
-    ref_s = ref.instants_s(frame_instant)[path[:, 1]]
-    between = at_normal_speed(_between_the_ends(match), query_s, ref.period_s)
-    lines = (between, fitted)
-    residuals_s = [float(np.median(np.abs(ref_s - line.ref_at(query_s)))) for line in lines]
-    chosen = 0 if residuals_s[0] <= max(residuals_s[1], ref.period_s / 2) else 1
-    line = lines[chosen]
-    return TimeLine(slope=line.slope, intercept_s=line.intercept, residual_s=residuals_s[chosen])
+    ref_s = ref.instants_s(frame_instant)
+    line = fitted
+    if refined is not None:
+        between = at_normal_speed(_between_the_ends(refined), query_s, ref.period_s)
+        similarity = [
+            score_cells(query, ref, path[:, 0], _nearest(ref_s, each.ref_at(query_s))[:, None])
+            for each in (between, fitted)
+        ]
+        if similarity[0].mean() >= similarity[1].mean() - _AS_SIMILAR:
+            line = between
+    residual_s = float(np.median(np.abs(ref_s[path[:, 1]] - line.ref_at(query_s))))
+    return TimeLine(slope=line.slope, intercept_s=line.intercept, residual_s=residual_s)
+
+
+def _nearest(instants_s: NDArray[np.float64], wanted_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """``(P,)`` the frame taken nearest to each time."""
+    after = np.searchsorted(instants_s, wanted_s).clip(1, len(instants_s) - 1)
+    is_before = wanted_s - instants_s[after - 1] <= instants_s[after] - wanted_s
+    nearest: NDArray[np.int64] = (after - is_before).astype(np.int64)
+    return nearest
 
 
 def _between_the_ends(match: Match) -> Line:

@@ -26,6 +26,7 @@ from vcd.evidence.record import (
 from vcd.evidence.record_values import (
     CLIP_NAME,
     PICTURE_NAME,
+    check_sizes,
     count_of,
     digest_of,
     file_name_of,
@@ -77,6 +78,7 @@ def record_from_document(
         TypeError: a value is not of its kind.
         ValueError: a value is out of its range.
     """
+    check_sizes(dict(document))
     return EvidenceRecord(
         report=report_from_document(object_of(document["report"]), origin=origin),
         query=_video_or_none(document["query"]),
@@ -129,7 +131,7 @@ def _ref_to_document(ref: RefRecord) -> dict[str, Any]:
 def _ref_from_document(document: Mapping[str, Any]) -> RefRecord:
     return RefRecord(
         video=_video_from_document(document),
-        descriptor_digest=text_of(document["descriptor_digest"]),
+        descriptor_digest=digest_of(document["descriptor_digest"]),
         excluded=tuple(map(interval_from_document, list_of(document["excluded"]))),
         strip=_sheet_or_none(document["strip"]),
     )

@@ -13,6 +13,7 @@ from vcd.core.finding_documents import text_of
 __all__ = [
     "CLIP_NAME",
     "PICTURE_NAME",
+    "check_sizes",
     "count_of",
     "digest_of",
     "file_name_of",
@@ -23,6 +24,9 @@ __all__ = [
 
 PICTURE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}\.jpg")
 CLIP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}\.webm")
+
+_MAX_NUMBER = 1e12
+"""Beyond it lies no time, size or count of a video, and the scales of a page lose their steps."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -69,3 +73,15 @@ def digest_of(value: object) -> str:
     if not _DIGEST.fullmatch(digest):
         raise ValueError(f"wanted 64 hexadecimal digits, got {digest!r}"[:120])
     return digest
+
+
+def check_sizes(value: object) -> None:
+    """Refuse numbers that nothing about a video can be, wherever they are."""
+    if isinstance(value, dict):
+        for each in value.values():
+            check_sizes(each)
+    elif isinstance(value, list):
+        for each in value:
+            check_sizes(each)
+    elif isinstance(value, int | float) and not abs(value) <= _MAX_NUMBER:
+        raise ValueError(f"wanted numbers up to {_MAX_NUMBER:g}, got {value!r}"[:80])

@@ -9,7 +9,7 @@ from vcd.align import AlignSettings, MatchTrace, align_pair
 from vcd.align.frames import FrameView
 from vcd.align.paths import Line
 from vcd.align.trace import time_line
-from vcd.core import Descriptors, Interval, TimeLine, Timeline
+from vcd.core import Descriptors, Interval, Match, TimeLine, Timeline
 
 GRID = AlignSettings(refine=False)
 
@@ -90,7 +90,10 @@ def test_there_is_a_line_where_bounds_stay_on_the_grid(made):
         for settings in (GRID, AlignSettings())
     )
 
-    assert coarse.line == fine.line
+    assert coarse.line is not None
+    assert fine.line is not None
+    assert coarse.line.slope == pytest.approx(fine.line.slope)
+    assert coarse.line.intercept_s == pytest.approx(fine.line.intercept_s)
 
 
 @pytest.mark.parametrize("side", ["query", "ref"])
@@ -133,15 +136,43 @@ def test_the_score_is_made_of_what_a_trace_says_of_its_strength(made):
     assert match.score == evidence / (evidence + AlignSettings().score_scale)
 
 
+def _diagonal(made, rng):
+    """Two videos at 2 frames a second, and the cells of the one copied from the other's 5 s on."""
+    rows = _rows(rng, 40, made)
+    query = FrameView.of(made.from_features("q", rows[10:30], 2.0), 0)
+    ref = FrameView.of(made.from_features("r", rows, 2.0), 0)
+    return query, ref, np.stack([np.arange(20), np.arange(20) + 10], axis=1)
+
+
+def _bounded(query, ref):
+    return Match(query_id="q", ref_id="r", query=Interval(*query), ref=Interval(*ref), score=0.5)
+
+
 def test_a_line_says_how_far_from_it_the_cells_lie_on_the_refs_clock(made, rng):
-    query = FrameView.of(made.from_features("q", _rows(rng, 20, made), 2.0), 0)
-    ref = FrameView.of(made.from_features("r", _rows(rng, 40, made), 4.0), 0)
-    # At 4 frames a second, cell i of the ref is 0.125 + i / 4 s: on the line, one and more beside.
-    path = np.array([[0, 0], [1, 3], [2, 8], [3, 4], [4, 8]])
+    query, ref, path = _diagonal(made, rng)
+    path[::2, 1] += 1  # half a second late
 
-    line = time_line(Line(slope=1.0, intercept=-0.125), query, ref, path, 0.5)
+    line = time_line(Line(slope=1.0, intercept=5.25), None, query, ref, path, 0.5)
 
-    assert line == TimeLine(slope=1.0, intercept_s=-0.125, residual_s=0.25)
+    assert line == TimeLine(slope=1.0, intercept_s=5.25, residual_s=0.25)
+
+
+def test_the_ends_of_a_match_say_its_speed_where_a_fit_is_askew(made, rng):
+    query, ref, path = _diagonal(made, rng)
+    askew = Line(slope=1.06, intercept=4.7)
+
+    line = time_line(askew, _bounded((0.0, 10.0), (5.0, 15.0)), query, ref, path, 0.5)
+
+    assert line == TimeLine(slope=1.0, intercept_s=5.0, residual_s=0.0)
+
+
+def test_the_fitted_line_is_told_where_the_frames_between_the_ends_are_not_alike(made, rng):
+    query, ref, path = _diagonal(made, rng)
+    fitted = Line(slope=1.0, intercept=5.0)
+
+    line = time_line(fitted, _bounded((0.0, 10.0), (2.0, 12.0)), query, ref, path, 0.5)
+
+    assert line == TimeLine(slope=1.0, intercept_s=5.0, residual_s=0.0)
 
 
 def _short(made, rng):

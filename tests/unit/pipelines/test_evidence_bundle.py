@@ -387,6 +387,19 @@ def test_a_fault_of_ours_in_what_pictures_say_loses_no_upload(world, monkeypatch
     assert said == ("an error of ours: LinAlgError: Singular matrix",)
 
 
+def test_pictures_say_nothing_of_a_copy_without_a_line(world, monkeypatch):
+    seen = []
+    monkeypatch.setattr(evidence_bundle, "transform_hints", lambda pairs: seen.append(len(pairs)))
+    match = _match("upload")
+    without = replace(match, evidence=replace(match.evidence, line=None))
+
+    world.write(matches=[match])
+    world.write(matches=[without])
+
+    assert seen[0] > 0
+    assert seen[1] == 0
+
+
 def test_a_run_waits_for_another_that_writes_the_same_upload(world):
     folder = world.folder.path / folder_name("upload")
     folder.mkdir()

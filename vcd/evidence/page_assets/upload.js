@@ -1,5 +1,12 @@
 /* One upload: what was found, both timelines, its matches, what stopped others, what was not looked at. */
 
+const WORDS = [
+  ["similarity", "How alike two pictures are, one of the upload and one of the reference: 1 is the same picture, unrelated pictures are mostly below 0.3. It survives cropping, other colours and bad quality, and can be high for different pictures of one thing."],
+  ["score", "How sure a match is, from 0 to 1: it rises with the similarity along the match and with the number of pictures in it that are unlike each other. One still picture, however long it is shown, counts once."],
+  ["threshold", "The score from which matches are reported. What it means in right and wrong matches is measured on known copies or on reviewers' decisions; the score itself is no probability."],
+  ["a match", "Says that the pictures are alike in order and in step. It does not say who made them first, or whether the use is allowed."],
+];
+
 async function showUpload(number, match) {
   const upload = UPLOADS[number];
   const box = byId("upload");
@@ -74,6 +81,7 @@ function uploadParts(upload, details) {
   }
   parts.push(
     el("div", { class: "below" }, unseenList(upload, details), rejectedList(details)),
+    wordsOf(),
     versionsOf(details),
   );
   return parts.filter(Boolean);
@@ -181,6 +189,19 @@ function rejectedList(details) {
     { testid: "rejected", "aria-labelledby": "rejected-title" },
     el("h2", { id: "rejected-title" }, "Nearest that were not reported"),
     rows.length ? el("ol", {}, ...rows) : el("p", { class: "hint" }, "No other candidate was found."),
+  );
+}
+
+function wordsOf() {
+  return el(
+    "details",
+    { class: "versions words", testid: "words" },
+    el("summary", {}, "What the words mean"),
+    el(
+      "dl",
+      {},
+      WORDS.map(([word, meaning]) => [el("dt", {}, word), el("dd", {}, meaning)]),
+    ),
   );
 }
 
