@@ -59,10 +59,10 @@ class Verb:
 VERBS = (
     Verb("demo", "pipelines.demo", "make videos, index them, edit copies, find them again"),
     Verb("check", "pipelines.check", "say which stretches of videos are copied, and from where"),
+    Verb("index", "pipelines.index", "add, remove and list reference videos"),
     Verb("review", "pipelines.review", "make a page of evidence to look at and decide on"),
     Verb("verify", "pipelines.verify", "make evidence again and say whether it agrees"),
     Verb("feedback", "pipelines.feedback", "take in what reviewers decided about matches"),
-    Verb("index", "pipelines.index", "add, remove and list reference videos"),
     Verb("describe", "pipelines.describe", "write descriptors to a file"),
     Verb("match", "pipelines.match", "match descriptor files without their videos"),
     Verb("synth", "pipelines.synth", "make an edited data set with ground truth from own videos"),
